@@ -117,7 +117,6 @@ int cay_path_open_parent(int root_fd, const char *path, enum cay_path_scope scop
 int cay_path_mkdirs(int root_fd, const char *path, mode_t mode, enum cay_path_scope scope)
 {
 	auto_free char *copy = cay_strdup(path);
-	auto_close int parent = -1;
 	const char *name;
 	char *end = copy;
 	int fd;

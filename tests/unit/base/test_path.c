@@ -12,7 +12,7 @@ static char dir_name[] = "/tmp/cay-test-XXXXXX";
 
 static int fresh(void)
 {
-	strcpy(dir_name, "/tmp/cay-test-XXXXXX"); /* banned in src/, fine for a fixed template */
+	memset(dir_name + strlen(dir_name) - 6, 'X', 6);
 	if (!mkdtemp(dir_name))
 		abort();
 	return open(dir_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
