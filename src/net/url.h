@@ -19,10 +19,17 @@ void cay_url_encode(const char *s, bool keep_slash, struct cay_buf *out);
 int cay_url_split_target(const char *target, struct cay_buf *path, const char **ret_query,
 			 struct cay_error *err) CAY_NODISCARD;
 
-/* "http://host:port", "http://host", "unix:/path". host keeps no brackets of IPv6. */
+/* The same for servers that hand part of the path on as sent: each encoded '/' stays as the three
+ * characters that it is; *ret_slash is where in `path` the first begins, SIZE_MAX without one. */
+int cay_url_split_slashed(const char *target, struct cay_buf *path, const char **ret_query,
+			  size_t *ret_slash, struct cay_error *err) CAY_NODISCARD;
+
+int cay_url_hex(char c); /* the value of a hexadecimal digit, or -1 */
+
+/* "http://host:port", "http://host", "unix:/path", "unix:///path". */
 struct cay_url {
 	bool is_unix;
-	char host[256]; /* or the socket's path when it fits; see path */
+	char host[256]; /* without the brackets of an IPv6 address */
 	uint16_t port;
 	char path[1024]; /* unix: the socket */
 };
