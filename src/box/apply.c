@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "kern/landlock.h"
 #include "kern/mount.h"
 #include "kern/seccomp.h"

@@ -3,6 +3,7 @@
 #include "kern/mount.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 static int configure(int fs, const struct cay_mount_option *options)
@@ -70,12 +71,35 @@ int cay_mount_make_private(void)
 	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
+/* Whether nothing is mounted on top of the root: "/.." would lead there. */
+static int root_is_bare(void)
+{
+	struct stat root, above;
+
+	if (stat("/", &root) < 0 || stat("/..", &above) < 0)
+		return -1;
+	return root.st_dev == above.st_dev && root.st_ino == above.st_ino;
+}
+
 int cay_mount_pivot(int root_fd)
 {
-	/* The old root ends up on top of the new one, at the same place: the second "." names the
-	 * topmost, which is the old root. No folder for it is needed. */
-	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-	    umount2(".", MNT_DETACH) < 0)
+	enum { STACKED_MAX = 8 };
+	int bare = 0;
+
+	/* The old root ends up on top of the new one, at the same place, and on top of that whatever
+	 * was mounted over it: "." names the topmost. No folder for the old root is needed. */
+	if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		return -1;
+	for (int i = 0; !bare; i++) {
+		if (i == STACKED_MAX) {
+			errno = EBUSY;
+			return -1;
+		}
+		if (umount2(".", MNT_DETACH) < 0)
+			return -1;
+		bare = root_is_bare();
+		if (bare < 0)
+			return -1;
+	}
 	return chdir("/");
 }
