@@ -237,7 +237,7 @@ int cay_fd_listen_unix(const char *path, int backlog, int *ret_fd, struct cay_er
 	return 0;
 }
 
-int cay_fd_connect_unix(const char *path, int *ret_fd, struct cay_error *err)
+static int connect_unix(const char *path, int flags, int *ret_fd, struct cay_error *err)
 {
 	auto_close int dir = -1;
 	auto_close int fd = -1;
@@ -245,11 +245,21 @@ int cay_fd_connect_unix(const char *path, int *ret_fd, struct cay_error *err)
 
 	if (unix_address(path, &addr, &dir, err) < 0)
 		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return cay_fail(err, CAY_E_SYSTEM, errno, "socket");
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return cay_fail(err, CAY_E_UNAVAILABLE, errno, "connect to '%s'", path);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+int cay_fd_connect_unix(const char *path, int *ret_fd, struct cay_error *err)
+{
+	return connect_unix(path, 0, ret_fd, err);
+}
+
+int cay_fd_connect_unix_now(const char *path, int *ret_fd, struct cay_error *err)
+{
+	return connect_unix(path, SOCK_NONBLOCK, ret_fd, err);
 }

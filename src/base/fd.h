@@ -36,3 +36,7 @@ int cay_fd_recv(int sock, void *data, size_t max, size_t *ret_n, int *fds, size_
 int cay_fd_listen_unix(const char *path, int backlog, int *ret_fd,
 		       struct cay_error *err) CAY_NODISCARD;
 int cay_fd_connect_unix(const char *path, int *ret_fd, struct cay_error *err) CAY_NODISCARD;
+
+/* The same without waiting where the listener's queue is full (UNAVAILABLE, EAGAIN); the socket is
+ * non-blocking. */
+int cay_fd_connect_unix_now(const char *path, int *ret_fd, struct cay_error *err) CAY_NODISCARD;

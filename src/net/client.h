@@ -3,9 +3,13 @@
  * HTTP/1.1 client for plain TCP and unix sockets, on libevent: the daemon speaks to agents with it,
  * the command line to the daemon. (HTTPS to the outside world is web/, with libcurl.)
  *
- * An endpoint keeps idle connections for reuse. A request on a reused connection that turns out to
- * be closed before a byte of the answer came is sent again on a new one when nothing of a streamed
- * body was sent; otherwise it fails with UNAVAILABLE.
+ * An endpoint keeps up to eight idle connections for reuse. A request on a reused connection that
+ * turns out to be closed before a byte of the answer came is sent again on a new one, as long as not
+ * more than 64 KiB of a streamed body were sent; otherwise it fails with UNAVAILABLE.
+ *
+ * A call is valid until its on_done has returned, or until it is cancelled. Callbacks never come from
+ * within cay_call_start. They may cancel the call, all but on_done, and only on_done may destroy the
+ * endpoint.
  */
 #pragma once
 
@@ -23,6 +27,8 @@ struct cay_call;
 int cay_endpoint_create(struct event_base *base, const char *url, struct cay_endpoint **ret,
 			struct cay_error *err) CAY_NODISCARD;
 void cay_endpoint_destroy(struct cay_endpoint *e); /* cancels what is under way; NULL is fine */
+
+struct event_base *cay_endpoint_base(const struct cay_endpoint *e);
 
 /* A header that every request to this endpoint carries (a key). NULL value removes it. */
 void cay_endpoint_set(struct cay_endpoint *e, const char *name, const char *value);
@@ -56,6 +62,7 @@ struct cay_call_options {
 struct cay_call *cay_call_start(struct cay_endpoint *e, const struct cay_call_options *options);
 void cay_call_cancel(struct cay_call *call); /* no callback follows; NULL is fine */
 
+/* The answer's: from on_head until on_done, in which they are gone. */
 int cay_call_status(const struct cay_call *call);
 const char *cay_call_header(const struct cay_call *call, const char *name);
 bool cay_call_header_next(const struct cay_call *call, size_t *at, const char **name,
@@ -73,12 +80,13 @@ void cay_call_resume(struct cay_call *call);
 
 /* Sends JSON (NULL: no body; taken), collects the answer up to max bytes, runs the loop until it is
  * there. For the command line only. An answer of 400 and above that carries the error shape becomes
- * *err. */
+ * *err. *ret (ret may be NULL) is NULL where the answer has no body. */
 int cay_endpoint_json(struct cay_endpoint *e, const char *method, const char *target, json_t *body,
 		      unsigned timeout_ms, json_t **ret, struct cay_error *err) CAY_NODISCARD;
 
 /* Answers `req` with what the endpoint answers to the same request at `target` (method, body,
- * end-to-end headers; hop-by-hop ones removed, RFC 9110 7.6.1; `extra` added or replaced),
+ * end-to-end headers; hop-by-hop ones removed, RFC 9110 7.6.1; `extra` added or replaced; removed
+ * where its value is NULL),
  * streaming both ways with back-pressure, and joining the two connections after an upgrade. The
  * route needs CAY_HTTP_STREAM and, for upgrades, CAY_HTTP_UPGRADE. Ends the request. `done` (may be
  * NULL) is told the status (0: no answer came) when all is over. */

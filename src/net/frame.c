@@ -2,11 +2,13 @@
 /* The payload of a body: by length, in chunks, or up to the end of the connection. */
 #include "net/frame.h"
 
+#include "net/io.h"
 #include "net/url.h"
 
 enum {
 	EXTRA_MAX = 8192, /* extensions and trailers together */
 	DIGITS_MAX = 15,  /* of a chunk's size: no overflow of 64 bits */
+	COPY_MAX = 4096,  /* smaller pieces wait for each other */
 };
 
 /*
@@ -138,4 +140,30 @@ int cay_frame_next(struct cay_frame *f, const char *data, size_t n, size_t *ret_
 	}
 	*ret_used = *ret_n;
 	return 0;
+}
+
+void cay_frame_send(struct cay_io *io, bool chunked, const void *data, size_t n)
+{
+	struct iovec iov[3];
+	char size[24];
+	int size_n;
+	size_t from = chunked ? 0 : 1, to = chunked ? 3 : 2;
+
+	if (!n)
+		return;
+	size_n = snprintf(size, sizeof(size), "%zx\r\n", n);
+	iov[0] = (struct iovec){.iov_base = size, .iov_len = (size_t)size_n};
+	iov[1] = (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = n};
+	iov[2] = (struct iovec){.iov_base = size + size_n - 2, .iov_len = 2};
+	if (n >= COPY_MAX) {
+		cay_io_write(io, iov + from, to - from);
+		return;
+	}
+	for (size_t i = from; i < to; i++)
+		cay_io_queue(io, iov[i].iov_base, iov[i].iov_len);
+}
+
+void cay_frame_send_end(struct cay_io *io)
+{
+	cay_io_queue(io, "0\r\n\r\n", 5);
 }

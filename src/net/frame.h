@@ -26,3 +26,8 @@ void cay_frame_init(struct cay_frame *f, enum cay_framing framing, uint64_t leng
  * malformed. */
 int cay_frame_next(struct cay_frame *f, const char *data, size_t n, size_t *ret_used,
 		   const char **ret_payload, size_t *ret_n, struct cay_error *err) CAY_NODISCARD;
+
+/* The other way: sends a piece of payload, as a chunk or as it is; and the end of chunks. */
+struct cay_io;
+void cay_frame_send(struct cay_io *io, bool chunked, const void *data, size_t n);
+void cay_frame_send_end(struct cay_io *io);

@@ -96,6 +96,9 @@ static void on_read_event(evutil_socket_t fd, short what, void *arg)
 	if (what & TURN)
 		CALL_OR_RETURN(io, io->ops->on_turn(io));
 	if (io->broken) {
+		/* Writing has failed; what the peer said before may explain why. */
+		io->readable = true;
+		CALL_OR_RETURN(io, read_some(io));
 		io->ops->on_end(io, EPIPE);
 		return;
 	}

@@ -13,7 +13,6 @@
 enum {
 	HEAD_FIRST = 512,
 	HEAD_MAX = 1 << 20, /* more than what cay_http_set takes */
-	COPY_MAX = 4096,    /* smaller pieces wait for each other */
 	EVENT_MAX = 64 << 20,
 };
 
@@ -152,35 +151,15 @@ void cay_http_start(struct cay_http_req *req, int status, const char *content_ty
 	cay_buf_fini(&head);
 }
 
-static void send_pieces(struct cay_io *io, const struct iovec *iov, size_t n, size_t total)
-{
-	if (total >= COPY_MAX) {
-		cay_io_write(io, iov, n);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		cay_io_queue(io, iov[i].iov_base, iov[i].iov_len);
-}
-
 bool cay_http_send(struct cay_http_req *req, const void *data, size_t n)
 {
 	struct cay_conn *c = req->conn;
-	struct iovec iov[3];
-	char size[24];
-	int size_n;
 
 	/* Never more than was declared: it would be read as the next answer. */
 	n = (size_t)CAY_MIN((uint64_t)n, req->left);
 	if (n && !req->no_body) {
 		req->left -= req->left == UINT64_MAX ? 0 : n;
-		size_n = snprintf(size, sizeof(size), "%zx\r\n", n);
-		iov[0] = (struct iovec){.iov_base = size, .iov_len = (size_t)size_n};
-		iov[1] = (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = n};
-		iov[2] = (struct iovec){.iov_base = size + size_n - 2, .iov_len = 2};
-		if (req->chunked)
-			send_pieces(&c->io, iov, 3, n);
-		else
-			send_pieces(&c->io, iov + 1, 1, n);
+		cay_frame_send(&c->io, req->chunked, data, n);
 		cay_conn_arm(c);
 	}
 	req->wants_drain = cay_io_waiting(&c->io) > c->server->o.limits.high_water;
@@ -202,7 +181,7 @@ void cay_http_end(struct cay_http_req *req)
 		return;
 	}
 	if (req->chunked && !req->no_body)
-		cay_io_queue(&req->conn->io, "0\r\n\r\n", 5);
+		cay_frame_send_end(&req->conn->io);
 	cay_conn_answered(req);
 }
 

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a client's calls go: connecting, and connections kept for reuse. */
+#include <arpa/inet.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "net/client_impl.h"
+
+enum {
+	HEAD_BYTES = 64 << 10,
+	HEAD_FIELDS = 200,
+	PENDING_MAX = 256 << 10,
+};
+
+static const struct cay_head_limits head_limits = {
+	.bytes = HEAD_BYTES,
+	.start_bytes = HEAD_BYTES,
+	.field_count = HEAD_FIELDS,
+};
+
+/* ---- endpoints ---- */
+
+int cay_endpoint_create(struct event_base *base, const char *url, struct cay_endpoint **ret,
+			struct cay_error *err)
+{
+	struct cay_endpoint *e;
+	struct cay_url parsed;
+
+	if (cay_url_parse_server(url, &parsed, err) < 0)
+		return -1;
+	e = cay_alloc(sizeof(*e));
+	e->base = base;
+	e->url = parsed;
+	TAILQ_INIT(&e->idle);
+	TAILQ_INIT(&e->working);
+	TAILQ_INIT(&e->calls);
+	*ret = e;
+	return 0;
+}
+
+void cay_endpoint_destroy(struct cay_endpoint *e)
+{
+	if (!e)
+		return;
+	while (!TAILQ_EMPTY(&e->calls))
+		cay_call_cancel(TAILQ_FIRST(&e->calls));
+	while (!TAILQ_EMPTY(&e->idle))
+		cay_link_close(TAILQ_FIRST(&e->idle));
+	for (size_t i = 0; i < e->n_headers; i++) {
+		free(e->headers[i].name);
+		free(e->headers[i].value);
+	}
+	free(e->headers);
+	free(e);
+}
+
+struct event_base *cay_endpoint_base(const struct cay_endpoint *e)
+{
+	return e->base;
+}
+
+void cay_endpoint_set(struct cay_endpoint *e, const char *name, const char *value)
+{
+	size_t i = 0;
+
+	while (i < e->n_headers && strcasecmp(e->headers[i].name, name) != 0)
+		i++;
+	if (i < e->n_headers) {
+		free(e->headers[i].name);
+		free(e->headers[i].value);
+		e->headers[i] = e->headers[--e->n_headers];
+	}
+	if (!value)
+		return;
+	e->headers = cay_realloc_array(e->headers, e->n_headers + 1, sizeof(*e->headers));
+	e->headers[e->n_headers++] =
+		(struct cay_endpoint_header){.name = cay_strdup(name), .value = cay_strdup(value)};
+}
+
+/* ---- connecting ---- */
+
+static int unreachable(const struct cay_endpoint *e, int sys, struct cay_error *err)
+{
+	if (e->url.is_unix)
+		return cay_fail(err, CAY_E_UNAVAILABLE, sys, "connect to '%s'", e->url.path);
+	return cay_fail(err, CAY_E_UNAVAILABLE, sys, "connect to %s port %u", e->url.host,
+			e->url.port);
+}
+
+static int connect_address(const struct addrinfo *a, bool *ret_connecting)
+{
+	auto_close int fd = -1;
+	int on = 1;
+
+	fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	*ret_connecting = connect(fd, a->ai_addr, a->ai_addrlen) < 0;
+	if (*ret_connecting && errno != EINPROGRESS)
+		return -1;
+	return TAKE_FD(fd);
+}
+
+/* An IP address is taken as it is; a name is looked up, which blocks. */
+static int connect_tcp(const struct cay_endpoint *e, int *ret_fd, bool *ret_connecting,
+		       struct cay_error *err)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+	struct addrinfo *list;
+	char port[8];
+	int fd, rc;
+
+	snprintf(port, sizeof(port), "%u", e->url.port);
+	rc = getaddrinfo(e->url.host, port, &hints, &list);
+	if (rc == EAI_NONAME) {
+		hints.ai_flags = AI_NUMERICSERV;
+		rc = getaddrinfo(e->url.host, port, &hints, &list);
+	}
+	if (rc)
+		return cay_fail(err, CAY_E_UNAVAILABLE, 0, "look up '%s': %s", e->url.host,
+				gai_strerror(rc));
+	fd = connect_address(list, ret_connecting);
+	freeaddrinfo(list);
+	if (fd < 0)
+		return unreachable(e, errno, err);
+	*ret_fd = fd;
+	return 0;
+}
+
+static int connect_server(const struct cay_endpoint *e, int *ret_fd, bool *ret_connecting,
+			  struct cay_error *err)
+{
+	int fd;
+
+	if (!e->url.is_unix)
+		return connect_tcp(e, ret_fd, ret_connecting, err);
+	/* A unix socket connects at once or, when its queue is full, not at all. */
+	if (cay_fd_connect_unix_now(e->url.path, &fd, err) < 0)
+		return -1;
+	*ret_connecting = false;
+	*ret_fd = fd;
+	return 0;
+}
+
+/* ---- connections ---- */
+
+static struct cay_link *create_link(struct cay_endpoint *e, int fd, bool connecting)
+{
+	struct cay_link *link = cay_alloc(sizeof(*link));
+
+	link->endpoint = e;
+	cay_buf_init(&link->pending, PENDING_MAX);
+	cay_io_init(&link->io, e->base, fd, connecting, CAY_LINK_HIGH_WATER / 4, &cay_link_ops);
+	return link;
+}
+
+int cay_link_get(struct cay_call *call, bool fresh, struct cay_error *err)
+{
+	struct cay_endpoint *e = call->endpoint;
+	struct cay_link *link = TAILQ_FIRST(&e->idle);
+	bool connecting;
+	int fd;
+
+	if (link && !fresh) {
+		TAILQ_REMOVE(&e->idle, link, entry);
+		e->n_idle--;
+		link->reused = true;
+	} else if (connect_server(e, &fd, &connecting, err) < 0) {
+		return -1;
+	} else {
+		link = create_link(e, fd, connecting);
+	}
+	cay_head_init(&link->head, true, &head_limits);
+	link->got_bytes = false;
+	link->call = call;
+	call->link = link;
+	TAILQ_INSERT_TAIL(&e->working, link, entry);
+	return 0;
+}
+
+static void unlink_link(struct cay_link *link)
+{
+	struct cay_endpoint *e = link->endpoint;
+
+	if (link->call) {
+		link->call->link = NULL;
+		link->call = NULL;
+		TAILQ_REMOVE(&e->working, link, entry);
+		return;
+	}
+	TAILQ_REMOVE(&e->idle, link, entry);
+	e->n_idle--;
+}
+
+void cay_link_close(struct cay_link *link)
+{
+	if (link->gone)
+		*link->gone = true;
+	unlink_link(link);
+	cay_io_fini(&link->io);
+	cay_head_fini(&link->head);
+	cay_buf_fini(&link->pending);
+	free(link);
+}
+
+void cay_link_release(struct cay_link *link)
+{
+	struct cay_endpoint *e = link->endpoint;
+
+	link->call->link = NULL;
+	link->call = NULL;
+	cay_head_fini(&link->head);
+	cay_io_resume(&link->io);
+	TAILQ_REMOVE(&e->working, link, entry);
+	TAILQ_INSERT_HEAD(&e->idle, link, entry);
+	if (++e->n_idle > CAY_LINK_IDLE_MAX)
+		cay_link_close(TAILQ_LAST(&e->idle, cay_link_list));
+}
