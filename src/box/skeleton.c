@@ -258,7 +258,8 @@ static int open_cache(const char *path, struct cay_error *err)
 	if (fd < 0 && errno == ENOENT) {
 		auto_close int from =
 			open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		auto_close int made = cay_path_mkdirs(from, path, 0700, CAY_PATH_IN_ROOT);
+		CAY_UNUSED auto_close int made =
+			cay_path_mkdirs(from, path, 0700, CAY_PATH_IN_ROOT);
 
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}

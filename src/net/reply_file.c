@@ -36,7 +36,7 @@ static bool read_number(const char *s, size_t n, uint64_t *ret)
 static enum range read_range(const char *value, uint64_t size, uint64_t *ret_at, uint64_t *ret_n)
 {
 	const char *spec, *dash;
-	uint64_t first, last = UINT64_MAX;
+	uint64_t first = 0, last = UINT64_MAX;
 	bool has_first, has_last;
 
 	if (!value || strncasecmp(value, "bytes=", 6) != 0)
