@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From argv to the exit status: the one place that parses for a command and prints its errors. */
-#include <signal.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -18,19 +17,6 @@ static bool wants_json(char *const *args)
 	return false;
 }
 
-/* A reader that has gone away is nothing to talk about: we end as any filter does. */
-static void die_by_sigpipe(void)
-{
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
-	sigset_t set;
-
-	sigaction(SIGPIPE, &dfl, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGPIPE);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	raise(SIGPIPE);
-}
-
 /* What was written must have arrived: a full disk is a failure even of `cay help`. */
 static int finish_output(int status, bool json)
 {
@@ -40,7 +26,7 @@ static int finish_output(int status, bool json)
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
 	if (errno == EPIPE)
-		die_by_sigpipe();
+		return cay_output_end_by_sigpipe();
 	cay_fail(&err, CAY_E_SYSTEM, errno, "cannot write the output");
 	cay_output_error(&err, json);
 	return status ? status : cay_error_exit_status(err.code);

@@ -2,6 +2,7 @@
 /* Tables, facts, JSON and errors for stdout and stderr. Knows no command; see output.h. */
 #include "cli/output.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -87,6 +88,19 @@ void cay_output_note(const char *fmt, ...)
 	cay_buf_init(&text, LINE_MAX_BYTES);
 	cay_text_quote(&text, line, strlen(line), CELL_MAX);
 	fprintf(stderr, "cay: %s\n", text.data);
+}
+
+int cay_output_end_by_sigpipe(void)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	sigset_t set;
+
+	sigaction(SIGPIPE, &dfl, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(SIGPIPE);
+	return 128 + SIGPIPE;
 }
 
 void cay_output_json(json_t *value)

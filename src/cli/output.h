@@ -29,6 +29,10 @@ void cay_output_error(const struct cay_error *err, bool json);
 /* "cay: ..." on stderr, quoted: news that is not an error. */
 void cay_output_note(const char *fmt, ...) CAY_PRINTF(1, 2);
 
+/* The reader of our output has gone away. There is nothing to say: ends the process as any filter
+ * ends, by SIGPIPE; returns the exit status for the case that it is blocked for good. */
+int cay_output_end_by_sigpipe(void);
+
 /* A value to stdout with a line end: indented on a terminal, else compact. Takes the reference. */
 void cay_output_json(json_t *value);
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading server-sent events, and the base64 that carries bytes in them. Knows no connection. */
+#include "cli/sse.h"
+
+#include <string.h>
+
+void cay_sse_init(struct cay_sse *s, size_t max,
+		  void (*on_event)(const char *event, const char *data, size_t n, void *arg),
+		  void *arg)
+{
+	*s = (struct cay_sse){.on_event = on_event, .arg = arg};
+	cay_buf_init(&s->line, max);
+	cay_buf_init(&s->data, max);
+}
+
+void cay_sse_fini(struct cay_sse *s)
+{
+	cay_buf_fini(&s->line);
+	cay_buf_fini(&s->data);
+}
+
+/* An empty line: the event is complete. Without data it is none. */
+static void dispatch(struct cay_sse *s)
+{
+	if (s->data.len)
+		s->on_event(s->event[0] ? s->event : "message", s->data.data, s->data.len - 1,
+			    s->arg);
+	cay_buf_clear(&s->data);
+	s->event[0] = '\0';
+}
+
+static void take_line(struct cay_sse *s)
+{
+	const char *name = s->line.data, *value;
+	size_t n = strcspn(name, ":");
+
+	if (!s->line.len) {
+		dispatch(s);
+		return;
+	}
+	value = name + n + (name[n] == ':');
+	value += *value == ' ';
+	if (n == 5 && !memcmp(name, "event", n)) {
+		snprintf(s->event, sizeof(s->event), "%s", value);
+	} else if (n == 4 && !memcmp(name, "data", n)) {
+		cay_buf_append(&s->data, value, s->line.len - (size_t)(value - name));
+		cay_buf_putc(&s->data, '\n');
+	}
+}
+
+int cay_sse_feed(struct cay_sse *s, const void *data, size_t n, struct cay_error *err)
+{
+	const char *p = data;
+
+	while (n > 0) {
+		size_t text = 0;
+
+		if (s->after_cr && *p == '\n') {
+			p++;
+			n--;
+		}
+		s->after_cr = false;
+		while (text < n && p[text] != '\n' && p[text] != '\r')
+			text++;
+		cay_buf_append(&s->line, p, text);
+		p += text;
+		n -= text;
+		if (n > 0) {
+			take_line(s);
+			cay_buf_clear(&s->line);
+			s->after_cr = *p == '\r';
+			p++;
+			n--;
+		}
+		if (s->line.overflow || s->data.overflow)
+			return cay_fail(err, CAY_E_LIMIT, 0, "an event of the server is too large");
+	}
+	return 0;
+}
+
+static int base64_value(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+int cay_base64_decode(const char *s, size_t n, struct cay_buf *out)
+{
+	uint32_t bits = 0;
+	unsigned have = 0;
+
+	if (n % 4)
+		return -1;
+	for (unsigned pad = 0; pad < 2 && n > 0 && s[n - 1] == '='; pad++)
+		n--;
+	for (size_t i = 0; i < n; i++) {
+		int v = base64_value(s[i]);
+
+		if (v < 0)
+			return -1;
+		bits = bits << 6 | (uint32_t)v;
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			cay_buf_putc(out, (char)(bits >> have & 0xff));
+		}
+	}
+	return out->overflow ? -1 : 0;
+}
