@@ -40,8 +40,8 @@ static int spawn_agent(const struct agent *a, pid_t *ret_pid, struct cay_error *
 	return result ? cay_fail(err, CAY_E_SYSTEM, result, "cannot execute %s", a->program) : 0;
 }
 
-/* Tries to connect without a pause: a start is a few milliseconds, and waiting for the socket's name
- * to appear would be found out later than trying. */
+/* Tries to connect without a pause: a start is a few milliseconds, and waiting for the socket's
+ * name to appear would be found out later than trying. */
 static int wait_for_answer(const struct agent *a, struct cay_error *err)
 {
 	uint64_t deadline = cay_clock_ms() + START_TIMEOUT_MS;
@@ -100,8 +100,7 @@ void cay_bench_agent(struct cay_bench *b)
 	struct cay_error err = {};
 	struct stat st;
 
-	if (cay_place_find_program("cay-agent", &a.program, &err) < 0 ||
-	    stat(a.program, &st) < 0) {
+	if (cay_place_find_program("cay-agent", &a.program, &err) < 0 || stat(a.program, &st) < 0) {
 		cay_bench_add_skipped(b, "agent", "the agent as a plain process", err.msg);
 		return;
 	}

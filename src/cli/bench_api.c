@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Over HTTP: making sandboxes, one-shot commands beside posix_spawn, shell lines beside a bare bash. */
+/* Over HTTP: making sandboxes, one-shot commands beside posix_spawn, shell lines beside a bare
+ * bash. */
 #include <fcntl.h>
 #include <pty.h>
 #include <signal.h>
@@ -16,7 +17,8 @@ enum { ROUNDS = 300, ROUNDS_QUICK = 40, CREATE_ROUNDS = 50, CREATE_ROUNDS_QUICK 
 
 static const char create_body[] = "{}";
 static const char exec_body[] = "{\"command\":[\"true\"]}";
-static const char shell_body[] = "{\"action\":{\"action\":\"run\",\"args\":{\"command\":\"true\"}}}";
+static const char shell_body[] =
+	"{\"action\":{\"action\":\"run\",\"args\":{\"command\":\"true\"}}}";
 
 struct bare_shell {
 	int pty;

@@ -40,7 +40,7 @@ static int once_cp(struct cay_bench *b CAY_UNUSED, void *arg, uint64_t *ret_ns,
 static int once_up(struct cay_bench *b, void *arg, uint64_t *ret_ns, struct cay_error *err)
 {
 	const struct files *f = arg;
-	const char *const argv[] = {b->cay, "cp",   "--server", b->server->url,
+	const char *const argv[] = {b->cay,  "cp",      "--server", b->server->url,
 				    f->from, f->remote, NULL};
 
 	return cay_bench_time_process(argv, ret_ns, err);

@@ -85,9 +85,8 @@ static int measure_sandboxes(struct cay_bench *b, struct cay_bench_sandbox *s, s
 			return -1;
 	after = read_kb("/proc/meminfo", "MemAvailable:");
 	pss = agents_pss_kb(&agents);
-	cay_bench_add_value(b, "memory.sandbox",
-			    "one of 20 idle sandboxes, from MemAvailable", "kB",
-			    (before - after) / SANDBOXES);
+	cay_bench_add_value(b, "memory.sandbox", "one of 20 idle sandboxes, from MemAvailable",
+			    "kB", (before - after) / SANDBOXES);
 	if (agents > agents_before)
 		cay_bench_add_value(b, "memory.agent", "its agent alone, proportional", "kB",
 				    (pss - pss_before) / (double)(agents - agents_before));

@@ -15,20 +15,13 @@ static const struct goal {
 	const char *id, *beside; /* beside NULL: the figure itself */
 	double limit;
 } goals[] = {
-	{"run.cay", "run.bwrap", 0.6},
-	{"run.cay", "run.crun", 0.35},
-	{"engine.cay", "engine.floor", 1.5},
-	{"api.create", NULL, 5000},
-	{"exec.daemon", "exec.spawn", 1.5},
-	{"shell.agent", NULL, 300},
-	{"shell.daemon", NULL, 500},
-	{"files.upload", "files.cp", 2},
-	{"files.download", "files.cp", 2},
-	{"memory.server", NULL, 10240},
-	{"memory.sandbox", NULL, 600},
-	{"agent.size", NULL, 2048},
-	{"agent.start", NULL, 5000},
-	{"agent.memory", NULL, 1536},
+	{"run.cay", "run.bwrap", 0.6},       {"run.cay", "run.crun", 0.35},
+	{"engine.cay", "engine.floor", 1.5}, {"api.create", NULL, 5000},
+	{"exec.daemon", "exec.spawn", 1.5},  {"shell.agent", NULL, 300},
+	{"shell.daemon", NULL, 500},         {"files.upload", "files.cp", 2},
+	{"files.download", "files.cp", 2},   {"memory.server", NULL, 10240},
+	{"memory.sandbox", NULL, 600},       {"agent.size", NULL, 2048},
+	{"agent.start", NULL, 5000},         {"agent.memory", NULL, 1536},
 };
 
 struct machine {
@@ -172,11 +165,11 @@ static json_t *goals_json(const struct cay_bench *b)
 
 	for (size_t i = 0; i < CAY_LEN(goals); i++)
 		if (goal_value(b, &goals[i], &value))
-			json_array_append_new(
-				list, json_pack("{s:s, s:s*, s:f, s:f, s:b}", "id", goals[i].id,
-						"ratio_to", goals[i].beside, "limit",
-						goals[i].limit, "value", value, "met",
-						value <= goals[i].limit));
+			json_array_append_new(list,
+					      json_pack("{s:s, s:s*, s:f, s:f, s:b}", "id",
+							goals[i].id, "ratio_to", goals[i].beside,
+							"limit", goals[i].limit, "value", value,
+							"met", value <= goals[i].limit));
 	return list;
 }
 
@@ -187,9 +180,9 @@ void cay_bench_print_json(const struct cay_bench *b)
 
 	for (size_t i = 0; i < b->n_rows; i++)
 		json_array_append_new(rows, row_json(&b->rows[i]));
-	cay_output_json(json_pack(
-		"{s:s, s:{s:s, s:s, s:o, s:I, s:f}, s:b, s:o, s:o}", "version", CAY_VERSION,
-		"machine", "kernel", m.uname.release, "arch", m.uname.machine, "cpu",
-		cay_json_bytes(m.cpu, strlen(m.cpu)), "cpus", (json_int_t)m.cpus, "memory_gib",
-		m.memory_gib, "quick", b->quick, "rows", rows, "goals", goals_json(b)));
+	cay_output_json(json_pack("{s:s, s:{s:s, s:s, s:o, s:I, s:f}, s:b, s:o, s:o}", "version",
+				  CAY_VERSION, "machine", "kernel", m.uname.release, "arch",
+				  m.uname.machine, "cpu", cay_json_bytes(m.cpu, strlen(m.cpu)),
+				  "cpus", (json_int_t)m.cpus, "memory_gib", m.memory_gib, "quick",
+				  b->quick, "rows", rows, "goals", goals_json(b)));
 }

@@ -19,19 +19,19 @@ enum { ROUNDS = 100, ROUNDS_QUICK = 15, ROUNDS_DOCKER = 5 };
 /* An OCI bundle whose root is this machine's /usr, read-only, and nothing else. */
 static json_t *bundle_config(void)
 {
-	json_t *c = json_pack(
-		"{s:s, s:{s:s}, s:s, s:{s:b, s:[s], s:s, s:[s], s:{s:i, s:i}, s:b}}", "ociVersion",
-		"1.0.2", "root", "path", "rootfs", "hostname", "bench", "process", "terminal", 0,
-		"args", "/usr/bin/true", "cwd", "/", "env", "PATH=/usr/bin:/bin", "user", "uid", 0,
-		"gid", 0, "noNewPrivileges", 1);
+	json_t *c =
+		json_pack("{s:s, s:{s:s}, s:s, s:{s:b, s:[s], s:s, s:[s], s:{s:i, s:i}, s:b}}",
+			  "ociVersion", "1.0.2", "root", "path", "rootfs", "hostname", "bench",
+			  "process", "terminal", 0, "args", "/usr/bin/true", "cwd", "/", "env",
+			  "PATH=/usr/bin:/bin", "user", "uid", 0, "gid", 0, "noNewPrivileges", 1);
 	json_t *mounts = json_pack(
 		"[{s:s, s:s, s:s}, {s:s, s:s, s:s, s:[s,s]}, {s:s, s:s, s:s, s:[s,s]}]",
 		"destination", "/proc", "type", "proc", "source", "proc", "destination", "/dev",
 		"type", "tmpfs", "source", "tmpfs", "options", "nosuid", "mode=755", "destination",
 		"/usr", "type", "bind", "source", "/usr", "options", "rbind", "ro");
-	json_t *linux_part = json_pack("{s:[{s:s}, {s:s}, {s:s}, {s:s}, {s:s}]}", "namespaces",
-				       "type", "pid", "type", "ipc", "type", "uts", "type",
-				       "mount", "type", "network");
+	json_t *linux_part =
+		json_pack("{s:[{s:s}, {s:s}, {s:s}, {s:s}, {s:s}]}", "namespaces", "type", "pid",
+			  "type", "ipc", "type", "uts", "type", "mount", "type", "network");
 
 	if (geteuid() != 0) {
 		json_array_append_new(json_object_get(linux_part, "namespaces"),
@@ -97,7 +97,7 @@ static int once_bwrap(struct cay_bench *b CAY_UNUSED, void *arg CAY_UNUSED, uint
 		      struct cay_error *err)
 {
 	static const char *const argv[] = {"bwrap", "--unshare-all", "--ro-bind", "/",
-					   "/",	    "--dev",	     "/dev",	  "--proc",
+					   "/",     "--dev",         "/dev",      "--proc",
 					   "/proc", "/bin/true",     NULL};
 
 	return cay_bench_time_process(argv, ret_ns, err);
@@ -111,7 +111,7 @@ static int once_oci(struct cay_bench *b, void *arg, uint64_t *ret_ns, struct cay
 	auto_free char *bundle = cay_format("%s/bundle", b->tmp);
 	auto_free char *state = cay_format("%s/%s-state", b->tmp, program);
 	auto_free char *id = cay_format("cay-bench-%d-%u", (int)getpid(), serial++);
-	const char *const crun[] = {program, "--root",	 state,	 "--cgroup-manager=disabled",
+	const char *const crun[] = {program, "--root",   state,  "--cgroup-manager=disabled",
 				    "run",   "--bundle", bundle, id,
 				    NULL};
 	const char *const runc[] = {program, "--root", state, "run", "--bundle", bundle, id, NULL};
@@ -122,8 +122,8 @@ static int once_oci(struct cay_bench *b, void *arg, uint64_t *ret_ns, struct cay
 static int once_docker(struct cay_bench *b CAY_UNUSED, void *arg, uint64_t *ret_ns,
 		       struct cay_error *err)
 {
-	const char *const argv[] = {"docker",  "run", "--rm", "--network", "none", "--pull=never",
-				    "busybox", "true", NULL};
+	const char *const argv[] = {"docker",       "run",     "--rm", "--network", "none",
+				    "--pull=never", "busybox", "true", NULL};
 
 	if (arg)
 		return cay_fail(err, CAY_E_UNAVAILABLE, 0, "%s", (const char *)arg);
@@ -163,6 +163,5 @@ void cay_bench_run(struct cay_bench *b)
 		mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL);
 	if (make_bundle(bundle, &err) < 0)
 		cay_bench_add_skipped(b, "run.bundle", "the OCI bundle", err.msg);
-	cay_bench_interleave(b, cases, CAY_LEN(cases),
-			     cay_bench_rounds(b, ROUNDS, ROUNDS_QUICK));
+	cay_bench_interleave(b, cases, CAY_LEN(cases), cay_bench_rounds(b, ROUNDS, ROUNDS_QUICK));
 }

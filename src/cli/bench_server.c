@@ -67,8 +67,7 @@ static int wait_until_ready(struct cay_bench_server *s, struct cay_error *err)
 		char *room = cay_buf_reserve(&log, 4096);
 		ssize_t n;
 
-		if (!room || cay_clock_ms() > deadline ||
-		    poll(&p, 1, START_TIMEOUT_MS) <= 0)
+		if (!room || cay_clock_ms() > deadline || poll(&p, 1, START_TIMEOUT_MS) <= 0)
 			return cay_fail(err, CAY_E_TIMEOUT, 0, "the server did not get ready");
 		n = read(s->log_fd, room, 4096);
 		if (n <= 0)
@@ -259,9 +258,9 @@ int cay_bench_sandbox_create(struct cay_bench *b, const char *workspace,
 
 	*ret = (struct cay_bench_sandbox){.daemon.fd = -1, .agent.fd = -1};
 	ret->key_header = cay_format("X-API-Key: %s", server->key);
-	body = workspace ? cay_format("{\"workspace\":{\"path\":\"%s\",\"mode\":\"rw\"}}",
-				      workspace)
-			 : cay_strdup("{}");
+	body = workspace
+		       ? cay_format("{\"workspace\":{\"path\":\"%s\",\"mode\":\"rw\"}}", workspace)
+		       : cay_strdup("{}");
 	if (cay_bench_http_open(&ret->daemon, NULL, server->port, ret->key_header, err) < 0 ||
 	    cay_bench_http_call(&ret->daemon, "POST", "/v1/sandboxes", body, &answer, NULL, err) <
 		    0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the groups that need a server share: a server of this run's own, on a free port, with a state
- * folder that goes with the run; and a blocking HTTP exchange on a kept connection, so that what is
- * measured is the server and not an event loop of the client.
+ * What the groups that need a server share: a server of this run's own, on a free port, with a
+ * state folder that goes with the run; and a blocking HTTP exchange on a kept connection, so that
+ * what is measured is the server and not an event loop of the client.
  */
 #pragma once
 

@@ -13,8 +13,7 @@ enum { TARGET_MAX = 16384 };
 
 struct ls_options {
 	struct cay_common common;
-	const char *state;
-	char **label;
+	const char *state, *label;
 	bool quiet;
 };
 
@@ -25,7 +24,7 @@ static const struct cay_option options[] = {
 	 "only the names, or the ids of those that have none"},
 	{"in-state", 0, CAY_OPTION_STRING, AT(state), "STATE",
 	 "only those in this state: creating, running, stopping, error, gone"},
-	{"label", 0, CAY_OPTION_LIST, AT(label), "KEY=VALUE", "only those with this label"},
+	{"label", 0, CAY_OPTION_STRING, AT(label), "KEY=VALUE", "only those with this label"},
 };
 
 static const char *text_of(const json_t *sandbox, const char *member)
@@ -90,10 +89,10 @@ static int run(void *arg, char **operands CAY_UNUSED, struct cay_error *err)
 	cay_buf_puts(&target, "/v1/sandboxes");
 	if (opt->state)
 		add_filter(&target, "state", opt->state);
-	for (char *const *l = opt->label; l && *l; l++)
-		add_filter(&target, "label", *l);
+	if (opt->label)
+		add_filter(&target, "label", opt->label);
 	if (target.overflow)
-		return cay_fail(err, CAY_E_LIMIT, 0, "too many filters");
+		return cay_fail(err, CAY_E_LIMIT, 0, "the filters are too long");
 	if (cay_client_open(&opt->common, &c, err) < 0 ||
 	    cay_client_json(&c, "GET", target.data, NULL, &answer, err) < 0)
 		return -1;

@@ -22,8 +22,16 @@ static const struct cay_option options[] = {
 	 "where to listen (default 127.0.0.1:7070; port 0: any that is free)"},
 	{"state", 0, CAY_OPTION_STRING, AT(state), "DIR",
 	 "state folder: api-key, sockets and logs (default: /var/lib/cay for root, else "
-	 "~/.local/state/cay)",
+	 "$XDG_STATE_HOME/cay or ~/.local/state/cay)",
 	 .complete = CAY_COMPLETE_DIR},
+	{"allow-host", 0, CAY_OPTION_LIST, AT(allow_host), "NAME",
+	 "accept this Host header too, for example behind a proxy"},
+	{"max-sandboxes", 0, CAY_OPTION_INT, AT(max_sandboxes), "N",
+	 "most sandboxes alive at once (default 1000)", .min = 1, .max = 100000},
+	{"log-format", 0, CAY_OPTION_CHOICE, AT(log_format), "text|json",
+	 "how the log on standard error is written (default text)"},
+	{"log-level", 0, CAY_OPTION_CHOICE, AT(log_level), "error|warning|info|debug",
+	 "what is logged (default info)"},
 };
 
 /* The options again, as text for cay-server. */
