@@ -24,14 +24,26 @@ _cay() {
 			return
 		fi
 	done
-	local commands='help version completion'
+	local commands='run help version completion'
 	if ((COMP_CWORD == 1)); then
 		_cay_words "$commands --help --version"
 		return
 	fi
 	case ${COMP_WORDS[1]},$prev in
+	run,--workspace | run,-w) _cay_files -d; return ;;
+	run,--rootfs) _cay_files -d; return ;;
+	run,--net) _cay_words 'none host'; return ;;
+	run,--env | run,-e) :; return ;;
+	run,--cwd) :; return ;;
+	run,--memory | run,-m) :; return ;;
+	run,--cpus | run,-c) :; return ;;
+	run,--pids) :; return ;;
+	run,--timeout) :; return ;;
+	run,--name) :; return ;;
 	esac
 	case ${COMP_WORDS[1]},$cur in
+	run,-*) _cay_words '--workspace --rootfs --net --env --cwd --memory --cpus --pids --timeout --interactive --tty --name --json --help' ;;
+	run,*) _cay_files -c ;;
 	help,-*) _cay_words '--man --json --help' ;;
 	help,*) _cay_words "$commands" ;;
 	version,-*) _cay_words '--json --help' ;;

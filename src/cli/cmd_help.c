@@ -16,49 +16,49 @@ static const struct cay_option options[] = {
 	 "write the manual page cay(1) instead"},
 };
 
-/* The table itself, for programs that generate something from it. */
-static json_t *commands_json(void)
+static json_t *command_json(const struct cay_command *c)
+{
+	struct cay_option_set set = cay_command_options(c);
+	json_t *rows = json_array();
+	const struct cay_option *o;
+	size_t at = 0;
+
+	while ((o = cay_option_next(&set, &at)))
+		if (!o->hidden)
+			json_array_append_new(rows, json_pack("{s:s, s:s*, s:s}", "name", o->name,
+							      "value", o->value, "help", o->help));
+	return json_pack("{s:s, s:s, s:s, s:o}", "name", c->name, "summary", c->summary, "operands",
+			 c->operands, "options", rows);
+}
+
+/* The table itself, for programs that generate something from it: one row, or all. */
+static json_t *commands_json(const struct cay_command *only)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < cay_commands_n; i++) {
-		const struct cay_command *c = cay_commands[i];
-		struct cay_option_set set = cay_command_options(c);
-		json_t *rows = json_array();
-		const struct cay_option *o;
-		size_t at = 0;
-
-		while ((o = cay_option_next(&set, &at)))
-			if (!o->hidden)
-				json_array_append_new(rows, json_pack("{s:s, s:s*, s:s}", "name",
-								      o->name, "value", o->value,
-								      "help", o->help));
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "name", c->name,
-						      "summary", c->summary, "operands",
-						      c->operands, "options", rows));
-	}
+	for (size_t i = 0; i < cay_commands_n; i++)
+		if (!only || only == cay_commands[i])
+			json_array_append_new(list, command_json(cay_commands[i]));
 	return json_pack("{s:o}", "commands", list);
 }
 
 static int run(void *arg, char **operands, struct cay_error *err)
 {
 	const struct help_options *opt = arg;
-	const struct cay_command *c;
+	const struct cay_command *c = operands[0] ? cay_command_find(operands[0]) : NULL;
 
-	if (opt->man) {
-		cay_help_man();
-	} else if (opt->common.json) {
-		cay_output_json(commands_json());
-	} else if (!operands[0]) {
-		cay_help_overview(stdout);
-	} else {
-		c = cay_command_find(operands[0]);
-		if (!c) {
-			cay_fail(err, CAY_E_INVALID, 0, "unknown command '%s'", operands[0]);
-			return cay_fail_hint(err, "all commands: cay help");
-		}
-		cay_help_command(c);
+	if (operands[0] && !c) {
+		cay_fail(err, CAY_E_INVALID, 0, "unknown command '%s'", operands[0]);
+		return cay_fail_hint(err, "all commands: cay help");
 	}
+	if (opt->man)
+		cay_help_man();
+	else if (opt->common.json)
+		cay_output_json(commands_json(c));
+	else if (c)
+		cay_help_command(c);
+	else
+		cay_help_overview(stdout);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "box/box.h"
@@ -14,7 +15,6 @@
 
 enum {
 	CAPTURE_MAX = 8 << 20, /* of each stream, with --json */
-	EXPLAIN_MAX = 1 << 20,
 };
 
 struct run_options {
@@ -24,7 +24,7 @@ struct run_options {
 	uint64_t memory, timeout;
 	int64_t pids;
 	double cpus;
-	bool interactive, tty, explain;
+	bool interactive, tty;
 };
 
 #define AT(member) offsetof(struct run_options, member)
@@ -52,14 +52,14 @@ static const struct cay_option options[] = {
 	 "connect standard input (else the command reads from /dev/null)"},
 	{"tty", 't', CAY_OPTION_FLAG, AT(tty), NULL,
 	 "give the command a terminal of its own; with -i, connected to this one"},
-	{"name", 0, CAY_OPTION_STRING, AT(name), "NAME", "the sandbox's name and host name"},
-	{"explain", 0, CAY_OPTION_FLAG, AT(explain), NULL,
-	 "run nothing: print each step of the set-up with its reason"},
+	{"name", 0, CAY_OPTION_STRING, AT(name), "NAME",
+	 "the sandbox's name and host name (default: a random one)"},
 };
 
 /* Files of the options that the spec borrows. */
 struct borrowed {
 	char *workspace, *rootfs, *cache_dir;
+	char id[CAY_ID_LEN + 1];
 };
 
 static void free_borrowed(const struct borrowed *b)
@@ -72,8 +72,9 @@ static void free_borrowed(const struct borrowed *b)
 static int make_spec(const struct run_options *opt, struct borrowed *b, struct cay_box_spec *spec,
 		     struct cay_error *err)
 {
+	cay_id_random(b->id, CAY_ID_LEN);
 	*spec = (struct cay_box_spec){
-		.name = opt->name,
+		.name = opt->name ? opt->name : b->id,
 		.net = strcmp(opt->net, "host") ? CAY_BOX_NET_NONE : CAY_BOX_NET_HOST,
 		.memory_bytes = opt->memory,
 		.pids = (uint64_t)opt->pids,
@@ -97,24 +98,6 @@ static int make_spec(const struct run_options *opt, struct borrowed *b, struct c
 	return 0;
 }
 
-static int explain(const struct cay_box_spec *spec, bool json, struct cay_error *err)
-{
-	auto_buf struct cay_buf text;
-	json_t *plan;
-
-	if (json) {
-		if (cay_box_explain_json(spec, &plan, err) < 0)
-			return -1;
-		cay_output_json(plan);
-		return 0;
-	}
-	cay_buf_init(&text, EXPLAIN_MAX);
-	if (cay_box_explain(spec, &text, err) < 0)
-		return -1;
-	fwrite(text.data, 1, text.len, stdout);
-	return 0;
-}
-
 static void put_result_json(const struct cay_box_result *r)
 {
 	json_t *j = json_pack("{s:i, s:o, s:o, s:b}", "exit_code", r->exit_code, "stdout",
@@ -125,16 +108,19 @@ static void put_result_json(const struct cay_box_result *r)
 		json_object_set_new(j, "signal", json_sprintf("SIG%s", sigabbrev_np(r->signal)));
 	if (r->oom)
 		json_object_set_new(j, "oom", json_true());
-	json_object_set_new(j, "duration_ms", json_real((double)r->duration_ns / 1e6));
-	json_object_set_new(j, "setup_ms", json_real((double)r->setup_ns / 1e6));
+	json_object_set_new(j, "duration_ms", json_real((double)(r->duration_ns / 1000) / 1e3));
+	json_object_set_new(j, "setup_ms", json_real((double)(r->setup_ns / 1000) / 1e3));
 	if (r->report)
 		json_object_set(j, "isolation", r->report);
 	cay_output_json(j);
 }
 
 /* The status alone would not say why. */
-static void put_result_notes(const struct run_options *opt, const struct cay_box_result *r)
+static void put_result_notes(const struct run_options *opt, const char *program,
+			     const struct cay_box_result *r)
 {
+	bool executed = r->duration_ns > 0;
+
 	if (r->timed_out)
 		cay_output_note("timed out after %.3g s and killed", (double)opt->timeout / 1e3);
 	else if (r->oom && opt->memory)
@@ -142,21 +128,27 @@ static void put_result_notes(const struct run_options *opt, const struct cay_box
 				(double)opt->memory / (1 << 20));
 	else if (r->oom)
 		cay_output_note("killed: out of memory");
+	else if (!executed && r->exit_code == 127)
+		cay_output_note("command not found: %s", program);
+	else if (!executed && r->exit_code == 126)
+		cay_output_note("cannot be executed: %s", program);
 }
 
 static int run_box(const struct run_options *opt, const struct cay_box_spec *spec,
 		   const struct cay_box_command *command, struct cay_error *err)
 {
 	struct cay_box_result result = {};
+	int status;
 
 	if (cay_box_run(spec, command, &result, err) < 0)
 		return -1;
 	if (opt->common.json)
 		put_result_json(&result);
 	else
-		put_result_notes(opt, &result);
+		put_result_notes(opt, command->argv[0], &result);
+	status = result.exit_code;
 	cay_box_result_fini(&result);
-	return result.exit_code;
+	return status;
 }
 
 static int run(void *arg, char **operands, struct cay_error *err)
@@ -177,7 +169,7 @@ static int run(void *arg, char **operands, struct cay_error *err)
 	};
 	int status;
 
-	if (!operands[0] && !on_terminal && !opt->explain) {
+	if (!operands[0] && !on_terminal) {
 		cay_fail(err, CAY_E_INVALID, 0, "no command, and no terminal for a shell");
 		return cay_fail_hint(err, "for example: cay run -- ls -l /");
 	}
@@ -186,8 +178,6 @@ static int run(void *arg, char **operands, struct cay_error *err)
 	command.env = (const char *const *)env;
 	if (make_spec(opt, &b, &spec, err) < 0)
 		status = -1;
-	else if (opt->explain)
-		status = explain(&spec, opt->common.json, err);
 	else
 		status = run_box(opt, &spec, &command, err);
 	free_borrowed(&b);
@@ -201,7 +191,6 @@ static const struct cay_example examples[] = {
 	 "look, but do not touch"},
 	{"cay run -it -- bash", "a shell"},
 	{"cay run --json -- uname -a", "result, times and what isolates it, as JSON"},
-	{"cay run --explain", "what would be done, step by step"},
 	{},
 };
 

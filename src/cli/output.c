@@ -53,7 +53,7 @@ static void put_json(FILE *f, const json_t *value)
 {
 	size_t flags = isatty(fileno(f)) ? JSON_INDENT(2) | JSON_ENSURE_ASCII : JSON_COMPACT;
 
-	json_dumpf(value, f, flags | JSON_ENCODE_ANY);
+	json_dumpf(value, f, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 	fputc('\n', f);
 }
 
