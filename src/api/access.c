@@ -71,7 +71,8 @@ int cay_access_check_origin(const char *host, const char *origin, const char *fe
 	return 0;
 }
 
-const char *cay_access_bearer(const char *authorization)
+/* The token of "Bearer <token>", or NULL. */
+static const char *bearer(const char *authorization)
 {
 	if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
 		return NULL;
@@ -82,7 +83,7 @@ const char *cay_access_bearer(const char *authorization)
 bool cay_access_has_key(const struct cay_access *a, const char *x_api_key,
 			const char *authorization)
 {
-	const char *token = cay_access_bearer(authorization);
+	const char *token = bearer(authorization);
 
 	return (x_api_key && cay_text_equal_secret(x_api_key, a->api_key)) ||
 	       (token && cay_text_equal_secret(token, a->api_key));

@@ -26,9 +26,6 @@ int cay_access_check_host(const struct cay_access *a, const char *host,
 int cay_access_check_origin(const char *host, const char *origin, const char *fetch_site,
 			    struct cay_error *err) CAY_NODISCARD;
 
-/* The token of "Bearer <token>", or NULL. */
-const char *cay_access_bearer(const char *authorization);
-
 /* Is one of these header values (each may be NULL) the API key? */
 bool cay_access_has_key(const struct cay_access *a, const char *x_api_key,
 			const char *authorization);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From JSON to what the manager is asked for. The tables below are the documentation of the body. */
+/* From JSON to what the manager is asked for. The tables below document the body. */
 #include "api/create_input.h"
 
 #include <ctype.h>

@@ -11,9 +11,6 @@
 #include "base/text.h"
 #include "net/client.h"
 
-/* Files and previews may be of any size: they are never collected. */
-#define ANY_SIZE ((uint64_t)1 << 50)
-
 struct forward {
 	struct cay_sandbox *sandbox; /* referred to, so that the endpoint outlives the exchange */
 	struct cay_port *port;       /* or NULL */
@@ -138,21 +135,21 @@ const struct cay_http_route cay_api_forward_routes[] = {
 	{"DELETE", S "/processes/{pid}", native, STREAM, 0, "kill and forget a process"},
 	{"GET", S "/processes/{pid}/output", native, STREAM, 0,
 	 "its output from an offset on, as server-sent events"},
-	{"POST", S "/processes/{pid}/stdin", native, STREAM, ANY_SIZE, "write to its stdin"},
+	{"POST", S "/processes/{pid}/stdin", native, STREAM, 0, "write to its stdin"},
 	{"POST", S "/processes/{pid}/signal", native, STREAM, 0, "send it a signal"},
 	{"POST", S "/processes/{pid}/resize", native, STREAM, 0, "size of its terminal"},
 	{"GET", S "/processes/{pid}/attach", native, STREAM | CAY_HTTP_UPGRADE, 0,
 	 "its stdin and output as a WebSocket"},
 	{"GET", S "/files", native, STREAM, 0, "read a file; Range is understood"},
-	{"PUT", S "/files", native, STREAM, ANY_SIZE, "write a file, atomically"},
+	{"PUT", S "/files", native, STREAM, 0, "write a file, atomically"},
 	{"DELETE", S "/files", native, STREAM, 0, "remove a file or folder"},
 	{"GET", S "/files/stat", native, STREAM, 0, "type, size and owner of a file"},
 	{"GET", S "/files/list", native, STREAM, 0, "entries of a folder"},
 	{"POST", S "/files/mkdir", native, STREAM, 0, "make a folder"},
 	{"POST", S "/files/move", native, STREAM, 0, "rename a file or folder"},
-	{"*", S "/agent/{rest*}", agent, STREAM | CAY_HTTP_UPGRADE | CAY_API_SESSION, ANY_SIZE,
+	{"*", S "/agent/{rest*}", agent, STREAM | CAY_HTTP_UPGRADE | CAY_API_SESSION, 0,
 	 "the agent itself, with every protocol that it speaks"},
-	{"*", S "/ports/{port}/{rest*}", port, STREAM | CAY_HTTP_UPGRADE | CAY_API_SESSION,
-	 ANY_SIZE, "a TCP port inside: HTTP and WebSocket"},
+	{"*", S "/ports/{port}/{rest*}", port, STREAM | CAY_HTTP_UPGRADE | CAY_API_SESSION, 0,
+	 "a TCP port inside: HTTP and WebSocket"},
 	{},
 };

@@ -40,7 +40,7 @@ int cay_sandbox_state_parse(const char *s, enum cay_sandbox_state *ret,
 /* Somebody who wants to know how the present transition ends. Embedded in the caller's object. */
 struct cay_sandbox_wait {
 	TAILQ_ENTRY(cay_sandbox_wait) entry;
-	/* err->code is CAY_OK when the sandbox is running, or when nothing of it is left (`for_end`).
+	/* err->code is CAY_OK when the sandbox is running, or (for_end) when nothing of it is left.
 	 * Called once, from the event loop; the sandbox may be freed afterwards. */
 	void (*done)(struct cay_sandbox_wait *w, struct cay_sandbox *s,
 		     const struct cay_error *err);
@@ -101,8 +101,8 @@ json_t *cay_sandbox_json(const struct cay_sandbox *s, bool with_key);
 int cay_sandbox_agent(struct cay_sandbox *s, struct cay_endpoint **ret,
 		      struct cay_error *err) CAY_NODISCARD;
 
-/* An endpoint that reaches a TCP port on the sandbox's loopback, through the agent. Each is kept for
- * reuse, up to CAY_SANDBOX_PORTS_MAX; cay_sandbox_port_done when the exchange is over. */
+/* An endpoint that reaches a TCP port on the sandbox's loopback, through the agent. Each is kept
+ * for reuse, up to CAY_SANDBOX_PORTS_MAX; cay_sandbox_port_done when the exchange is over. */
 enum { CAY_SANDBOX_PORTS_MAX = 64 };
 int cay_sandbox_port(struct cay_sandbox *s, uint16_t port, struct cay_port **ret,
 		     struct cay_error *err) CAY_NODISCARD;
