@@ -40,6 +40,7 @@ static void to_agent(struct cay_http_req *req, const char *target)
 	static const struct cay_header no_keys[] = {
 		{"X-API-Key", NULL},
 		{"Authorization", NULL},
+		{"X-Session-API-Key", NULL}, /* the endpoint adds the right one */
 		{},
 	};
 	struct cay_sandbox *s = cay_api_sandbox(req);
