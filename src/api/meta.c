@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "net/openapi.h"
 
 enum { METRICS_MAX = 256 << 10 };

@@ -137,19 +137,19 @@ static int port_open(struct cay_sandbox *s, uint16_t port, struct cay_port **ret
 		     struct cay_error *err)
 {
 	auto_free char *through = cay_format("/v1/forward/%u", port);
-	struct cay_endpoint *e;
 	struct cay_port *p = idle_port(s);
 
 	if (s->n_ports >= CAY_SANDBOX_PORTS_MAX && !p)
 		return cay_fail(err, CAY_E_OVERLOADED, 0,
 				"%d ports of sandbox '%s' are in use at once",
 				CAY_SANDBOX_PORTS_MAX, s->id);
-	if (cay_endpoint_create_tunnel(s->agent, through, &e, err) < 0)
-		return -1;
 	if (s->n_ports >= CAY_SANDBOX_PORTS_MAX)
 		port_free(s, p);
 	p = cay_alloc(sizeof(*p));
-	*p = (struct cay_port){.port = port, .endpoint = e};
+	*p = (struct cay_port){
+		.port = port,
+		.endpoint = cay_endpoint_create_tunnel(s->agent, through),
+	};
 	TAILQ_INSERT_HEAD(&s->ports, p, entry);
 	s->n_ports++;
 	*ret = p;

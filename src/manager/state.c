@@ -87,8 +87,7 @@ static int take_lock(struct cay_state *s, struct cay_error *err)
 		n = pread(s->lock_fd, pid, sizeof(pid) - 1, 0);
 		pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
 		cay_fail(err, CAY_E_CONFLICT, 0,
-			 "another cay-server%s%s uses the state folder '%s'", *pid ? ", pid " : "",
-			 pid, s->path);
+			 "another cay-server (pid %s) uses the state folder '%s'", pid, s->path);
 		return cay_fail_hint(err, "stop it first, or name another folder with --state");
 	}
 	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());

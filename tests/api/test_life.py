@@ -177,7 +177,7 @@ def test_kill_9_and_restart(start):
 
 def test_a_second_daemon_is_refused(start):
     server = start()
-    with pytest.raises(RuntimeError, match=f"pid {server.pid}, uses the state folder"):
+    with pytest.raises(RuntimeError, match=rf"\(pid {server.pid}\) uses the state folder"):
         start()
     assert server.get("/healthz").status == 200
 
