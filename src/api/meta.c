@@ -20,7 +20,14 @@ static void healthz(struct cay_http_req *req)
 
 static void openapi(struct cay_http_req *req)
 {
-	cay_http_reply_json(req, 200, cay_openapi(cay_api_tables, "cay", CAY_VERSION));
+	json_t *doc = cay_openapi(cay_api_tables, "cay", CAY_VERSION);
+
+	json_object_set_new(json_object_get(doc, "components"), "securitySchemes",
+			    json_pack("{s:{s:s, s:s, s:s}, s:{s:s, s:s}}", "key", "type", "apiKey",
+				      "in", "header", "name", "X-API-Key", "bearer", "type", "http",
+				      "scheme", "bearer"));
+	json_object_set_new(doc, "security", json_pack("[{s:[]}, {s:[]}]", "key", "bearer"));
+	cay_http_reply_json(req, 200, doc);
 }
 
 /* Resident bytes of this process (proc(5), statm). */

@@ -30,6 +30,11 @@ void cay_endpoint_destroy(struct cay_endpoint *e); /* cancels what is under way;
 
 struct event_base *cay_endpoint_base(const struct cay_endpoint *e);
 
+/* An endpoint behind another one: each of its connections begins as a request for `target` to
+ * `through`, with "Upgrade: tcp", and speaks HTTP with what is behind once that is answered 101.
+ * Any other answer becomes the answer to the call. `through` outlives it. */
+struct cay_endpoint *cay_endpoint_create_tunnel(struct cay_endpoint *through, const char *target);
+
 /* A header that every request to this endpoint carries (a key). NULL value removes it. */
 void cay_endpoint_set(struct cay_endpoint *e, const char *name, const char *value);
 

@@ -46,6 +46,11 @@ struct cay_endpoint {
 	struct cay_link_list idle, working; /* idle: the latest used first */
 	TAILQ_HEAD(, cay_call) calls;
 	unsigned n_idle;
+
+	/* Of a tunnel: what it goes through, and the connections that are not open yet. */
+	struct cay_endpoint *through;
+	char *through_target;
+	TAILQ_HEAD(, cay_tunnel) tunnels;
 };
 
 struct cay_call {
@@ -67,6 +72,12 @@ struct cay_call {
 int cay_link_get(struct cay_call *call, bool fresh, struct cay_error *err) CAY_NODISCARD;
 void cay_link_close(struct cay_link *link);   /* the call, if any, loses it */
 void cay_link_release(struct cay_link *link); /* the answer is complete: idle again */
+
+/* ---- tunnel.c ---- */
+
+/* A connection to what is behind e->through. */
+int cay_tunnel_open(struct cay_endpoint *e, int *ret_fd, struct cay_error *err) CAY_NODISCARD;
+void cay_tunnels_cancel(struct cay_endpoint *e); /* those that are not open yet */
 
 /* ---- answer.c ---- */
 

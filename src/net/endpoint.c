@@ -27,22 +27,37 @@ static const struct cay_head_limits head_limits = {
 
 /* ---- endpoints ---- */
 
+static struct cay_endpoint *create_endpoint(struct event_base *base, const struct cay_url *url)
+{
+	struct cay_endpoint *e = cay_alloc(sizeof(*e));
+
+	e->base = base;
+	e->url = *url;
+	TAILQ_INIT(&e->idle);
+	TAILQ_INIT(&e->working);
+	TAILQ_INIT(&e->calls);
+	TAILQ_INIT(&e->tunnels);
+	return e;
+}
+
 int cay_endpoint_create(struct event_base *base, const char *url, struct cay_endpoint **ret,
 			struct cay_error *err)
 {
-	struct cay_endpoint *e;
 	struct cay_url parsed;
 
 	if (cay_url_parse_server(url, &parsed, err) < 0)
 		return -1;
-	e = cay_alloc(sizeof(*e));
-	e->base = base;
-	e->url = parsed;
-	TAILQ_INIT(&e->idle);
-	TAILQ_INIT(&e->working);
-	TAILQ_INIT(&e->calls);
-	*ret = e;
+	*ret = create_endpoint(base, &parsed);
 	return 0;
+}
+
+struct cay_endpoint *cay_endpoint_create_tunnel(struct cay_endpoint *through, const char *target)
+{
+	struct cay_endpoint *e = create_endpoint(through->base, &through->url);
+
+	e->through = through;
+	e->through_target = cay_strdup(target);
+	return e;
 }
 
 void cay_endpoint_destroy(struct cay_endpoint *e)
@@ -53,6 +68,8 @@ void cay_endpoint_destroy(struct cay_endpoint *e)
 		cay_call_cancel(TAILQ_FIRST(&e->calls));
 	while (!TAILQ_EMPTY(&e->idle))
 		cay_link_close(TAILQ_FIRST(&e->idle));
+	cay_tunnels_cancel(e);
+	free(e->through_target);
 	for (size_t i = 0; i < e->n_headers; i++) {
 		free(e->headers[i].name);
 		free(e->headers[i].value);
@@ -136,11 +153,15 @@ static int connect_tcp(const struct cay_endpoint *e, int *ret_fd, bool *ret_conn
 	return 0;
 }
 
-static int connect_server(const struct cay_endpoint *e, int *ret_fd, bool *ret_connecting,
+static int connect_server(struct cay_endpoint *e, int *ret_fd, bool *ret_connecting,
 			  struct cay_error *err)
 {
 	int fd;
 
+	if (e->through) {
+		*ret_connecting = false;
+		return cay_tunnel_open(e, ret_fd, err);
+	}
 	if (!e->url.is_unix)
 		return connect_tcp(e, ret_fd, ret_connecting, err);
 	/* A unix socket connects at once or, when its queue is full, not at all. */

@@ -3,7 +3,8 @@
 
 #include "tap.h"
 
-static char *hosts[] = {"localhost", "127.0.0.1", "::1", "Box.example", NULL};
+static char *hosts[] = {(char[]){"localhost"}, (char[]){"127.0.0.1"}, (char[]){"::1"},
+			(char[]){"Box.example"}, NULL};
 static const struct cay_access access_rules = {.api_key = "s3cret", .hosts = hosts};
 
 static int check_host(const char *host)

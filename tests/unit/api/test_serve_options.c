@@ -4,15 +4,24 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "tap.h"
+
+/* The parser takes argv as main() has it. */
+static int parse(const char *const *args, struct cay_serve_options *o, struct cay_error *err)
+{
+	auto_strv char **argv = cay_strv_copy(args);
+
+	return cay_serve_options_parse(argv, o, err);
+}
 
 static void has_defaults(void)
 {
-	char *argv[] = {NULL};
+	const char *const argv[] = {NULL};
 	struct cay_serve_options o = {};
 	struct cay_error err = {};
 
-	CHECK_INT(cay_serve_options_parse(argv, &o, &err), 0);
+	CHECK_INT(parse(argv, &o, &err), 0);
 	CHECK_STR(o.listen[0], "127.0.0.1:7070");
 	CHECK(!o.listen[1] && !o.state && !o.log_json);
 	CHECK_INT(o.max_sandboxes, 1000);
@@ -21,22 +30,22 @@ static void has_defaults(void)
 
 static void reads_both_forms_and_repeats(void)
 {
-	char *argv[] = {"--listen",
-			"[::1]:0",
-			"--listen=unix:/x",
-			"--state=/s",
-			"--log-format",
-			"json",
-			"--log-level=debug",
-			"--allow-host",
-			"a.example",
-			"--max-sandboxes",
-			"2",
-			NULL};
+	const char *const argv[] = {"--listen",
+				    "[::1]:0",
+				    "--listen=unix:/x",
+				    "--state=/s",
+				    "--log-format",
+				    "json",
+				    "--log-level=debug",
+				    "--allow-host",
+				    "a.example",
+				    "--max-sandboxes",
+				    "2",
+				    NULL};
 	struct cay_serve_options o = {};
 	struct cay_error err = {};
 
-	CHECK_INT(cay_serve_options_parse(argv, &o, &err), 0);
+	CHECK_INT(parse(argv, &o, &err), 0);
 	CHECK_STR(o.listen[0], "[::1]:0");
 	CHECK_STR(o.listen[1], "unix:/x");
 	CHECK_STR(o.state, "/s");
@@ -49,11 +58,11 @@ static void reads_both_forms_and_repeats(void)
 
 static void refuse(const char *a, const char *b, const char *part)
 {
-	char *argv[] = {(char *)(uintptr_t)a, (char *)(uintptr_t)b, NULL};
+	const char *const argv[] = {a, b, NULL};
 	struct cay_serve_options o = {};
 	struct cay_error err = {};
 
-	CHECK_INT(cay_serve_options_parse(argv, &o, &err), -1);
+	CHECK_INT(parse(argv, &o, &err), -1);
 	CHECK_INT(err.code, CAY_E_INVALID);
 	if (!strstr(err.msg, part) && !strstr(err.hint, part)) {
 		printf("# %s: '%s' ('%s') lacks '%s'\n", a, err.msg, err.hint, part);
