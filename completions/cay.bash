@@ -24,7 +24,7 @@ _cay() {
 			return
 		fi
 	done
-	local commands='run help version completion'
+	local commands='run serve create ls show cp rm help version completion'
 	if ((COMP_CWORD == 1)); then
 		_cay_words "$commands --help --version"
 		return
@@ -40,10 +40,49 @@ _cay() {
 	run,--pids) :; return ;;
 	run,--timeout) :; return ;;
 	run,--name) :; return ;;
+	serve,--listen | serve,-l) :; return ;;
+	serve,--state) _cay_files -d; return ;;
+	serve,--allow-host) :; return ;;
+	serve,--max-sandboxes) :; return ;;
+	serve,--log-format) _cay_words 'text json'; return ;;
+	serve,--log-level) _cay_words 'error warning info debug'; return ;;
+	create,--name | create,-n) :; return ;;
+	create,--workspace | create,-w) _cay_files -d; return ;;
+	create,--net) _cay_words 'none host'; return ;;
+	create,--env | create,-e) :; return ;;
+	create,--label) :; return ;;
+	create,--memory | create,-m) :; return ;;
+	create,--cpus | create,-c) :; return ;;
+	create,--pids) :; return ;;
+	create,--timeout) :; return ;;
+	create,--server) :; return ;;
+	create,--state) _cay_files -d; return ;;
+	ls,--in-state) :; return ;;
+	ls,--label) :; return ;;
+	ls,--server) :; return ;;
+	ls,--state) _cay_files -d; return ;;
+	show,--server) :; return ;;
+	show,--state) _cay_files -d; return ;;
+	cp,--server) :; return ;;
+	cp,--state) _cay_files -d; return ;;
+	rm,--server) :; return ;;
+	rm,--state) _cay_files -d; return ;;
 	esac
 	case ${COMP_WORDS[1]},$cur in
 	run,-*) _cay_words '--workspace --rootfs --net --env --cwd --memory --cpus --pids --timeout --interactive --tty --name --json --help' ;;
 	run,*) _cay_files -c ;;
+	serve,-*) _cay_words '--listen --state --allow-host --max-sandboxes --log-format --log-level --json --help' ;;
+	serve,*) : ;;
+	create,-*) _cay_words '--name --workspace --net --env --label --memory --cpus --pids --timeout --server --state --json --help' ;;
+	create,*) : ;;
+	ls,-*) _cay_words '--quiet --in-state --label --server --state --json --help' ;;
+	ls,*) : ;;
+	show,-*) _cay_words '--server --state --json --help' ;;
+	show,*) _cay_sandboxes ;;
+	cp,-*) _cay_words '--server --state --json --help' ;;
+	cp,*) _cay_files -f ;;
+	rm,-*) _cay_words '--all --server --state --json --help' ;;
+	rm,*) _cay_sandboxes ;;
 	help,-*) _cay_words '--man --json --help' ;;
 	help,*) _cay_words "$commands" ;;
 	version,-*) _cay_words '--json --help' ;;

@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/output.h"
-#include "cli/process.h"
+#include "cli/remote.h"
 #include "cli/terminal.h"
 #include "net/ws.h"
 
@@ -28,7 +28,7 @@ enum {
 static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 struct attach {
-	struct cay_process *process;
+	struct cay_remote *process;
 	struct cay_client *client;
 	struct cay_call *call;
 	struct cay_ws *ws;
@@ -265,7 +265,7 @@ static void finish(struct attach *a)
 	cay_buf_fini(&a->error_body);
 }
 
-int cay_process_attach(struct cay_process *p, int *ret_status, struct cay_error *err)
+int cay_remote_attach(struct cay_remote *p, int *ret_status, struct cay_error *err)
 {
 	struct attach *a = cay_alloc(sizeof(*a));
 	int result = 0;

@@ -66,7 +66,7 @@ int cay_client_open(const struct cay_common *common, struct cay_client *ret, str
 		return cay_fail(err, CAY_E_SYSTEM, errno, "cannot make an event loop");
 	if (cay_endpoint_create(c.base, c.url, &c.endpoint, err) < 0) {
 		cay_client_close(&c);
-		return -1;
+		return cay_fail_in(err, "--server %.60s", common->server);
 	}
 	set_key(&c, common->state);
 	*ret = c;

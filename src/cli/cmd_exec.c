@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/output.h"
-#include "cli/process.h"
+#include "cli/remote.h"
 #include "cli/shape.h"
 
 enum { TIMEOUT_MAX_MS = 86400 * 1000 };
@@ -35,7 +35,7 @@ static const struct cay_option options[] = {
 };
 
 /* With --json: one exchange, output and status in the answer. */
-static int exec_json(struct cay_client *c, const char *sandbox, const struct cay_process_spec *spec,
+static int exec_json(struct cay_client *c, const char *sandbox, const struct cay_remote_spec *spec,
 		     struct cay_error *err)
 {
 	auto_free char *target = cay_client_target(sandbox, "/exec");
@@ -43,8 +43,8 @@ static int exec_json(struct cay_client *c, const char *sandbox, const struct cay
 	int status;
 
 	/* The command may take as long as it likes. */
-	if (cay_endpoint_json(c->endpoint, "POST", target, cay_process_body(spec), 0, &answer,
-			      err) < 0)
+	if (cay_endpoint_json(c->endpoint, "POST", target, cay_remote_body(spec), 0, &answer, err) <
+	    0)
 		return cay_client_advise(c, err);
 	status = (int)json_integer_value(json_object_get(answer, "exit_code"));
 	cay_output_json(answer);
@@ -52,15 +52,15 @@ static int exec_json(struct cay_client *c, const char *sandbox, const struct cay
 }
 
 static int exec_connected(struct cay_client *c, const char *sandbox,
-			  const struct cay_process_spec *spec, struct cay_error *err)
+			  const struct cay_remote_spec *spec, struct cay_error *err)
 {
-	struct cay_process p;
+	struct cay_remote p;
 	int status, result;
 
-	if (cay_process_start(c, sandbox, spec, &p, err) < 0)
+	if (cay_remote_start(c, sandbox, spec, &p, err) < 0)
 		return -1;
-	result = (spec->tty ? cay_process_attach : cay_process_stream)(&p, &status, err);
-	cay_process_forget(&p);
+	result = (spec->tty ? cay_remote_attach : cay_remote_stream)(&p, &status, err);
+	cay_remote_forget(&p);
 	if (result < 0 && err->code == CAY_E_SYSTEM && err->sys == EPIPE)
 		return cay_output_end_by_sigpipe();
 	return result < 0 ? -1 : status;
@@ -71,7 +71,7 @@ static int run(void *arg, char **operands, struct cay_error *err)
 	const struct exec_options *opt = arg;
 	auto_client struct cay_client c = {};
 	auto_strv char **env = NULL;
-	struct cay_process_spec spec = {
+	struct cay_remote_spec spec = {
 		.argv = operands + 1,
 		.cwd = opt->cwd,
 		.timeout_ms = opt->timeout,

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "cli/output.h"
-#include "cli/process.h"
+#include "cli/remote.h"
 
 struct sh_options {
 	struct cay_common common;
@@ -17,15 +17,15 @@ static const struct cay_option options[] = {
 };
 
 /* bash where there is one, else the shell that every system has. */
-static int start_shell(struct cay_client *c, const char *sandbox, struct cay_process_spec *spec,
-		       struct cay_process *ret, struct cay_error *err)
+static int start_shell(struct cay_client *c, const char *sandbox, struct cay_remote_spec *spec,
+		       struct cay_remote *ret, struct cay_error *err)
 {
 	static char bash[] = "/bin/bash", sh[] = "/bin/sh";
 	static char *const shells[][2] = {{bash, NULL}, {sh, NULL}};
 
 	for (size_t i = 0; i < CAY_LEN(shells); i++) {
 		spec->argv = shells[i];
-		if (cay_process_start(c, sandbox, spec, ret, err) == 0)
+		if (cay_remote_start(c, sandbox, spec, ret, err) == 0)
 			return 0;
 		if (err->code != CAY_E_NO_COMMAND)
 			return -1;
@@ -38,8 +38,8 @@ static int run(void *arg, char **operands, struct cay_error *err)
 	const struct sh_options *opt = arg;
 	auto_client struct cay_client c = {};
 	auto_strv char **env = NULL;
-	struct cay_process_spec spec = {.cwd = opt->cwd, .stdin_open = true, .tty = true};
-	struct cay_process p;
+	struct cay_remote_spec spec = {.cwd = opt->cwd, .stdin_open = true, .tty = true};
+	struct cay_remote p;
 	int status, result;
 
 	if (!isatty(STDIN_FILENO)) {
@@ -52,8 +52,8 @@ static int run(void *arg, char **operands, struct cay_error *err)
 	if (cay_client_open(&opt->common, &c, err) < 0 ||
 	    start_shell(&c, operands[0], &spec, &p, err) < 0)
 		return -1;
-	result = cay_process_attach(&p, &status, err);
-	cay_process_forget(&p);
+	result = cay_remote_attach(&p, &status, err);
+	cay_remote_forget(&p);
 	return result < 0 ? -1 : status;
 }
 

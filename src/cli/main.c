@@ -32,10 +32,14 @@ static int finish_output(int status, bool json)
 	return status ? status : cay_error_exit_status(err.code);
 }
 
+/* A command that is not there keeps its own status (127, 126) whoever finds out. */
 static int report(const struct cay_command *c, const struct cay_error *err, bool json)
 {
+	bool no_program = err->code == CAY_E_NO_COMMAND || err->code == CAY_E_NOT_EXEC;
+
 	cay_output_error(err, json);
-	return c && c->failure_status ? c->failure_status : cay_error_exit_status(err->code);
+	return c && c->failure_status && !no_program ? c->failure_status
+						     : cay_error_exit_status(err->code);
 }
 
 static int check_operands(const struct cay_command *c, char **operands, struct cay_error *err)

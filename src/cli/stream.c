@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/output.h"
-#include "cli/process.h"
+#include "cli/remote.h"
 #include "cli/sse.h"
 
 enum {
@@ -23,7 +23,7 @@ enum {
 static const int forwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 struct stream {
-	struct cay_process *process;
+	struct cay_remote *process;
 	struct cay_client *client;
 	struct cay_sse sse;
 	struct cay_call *output, *input, *signal;
@@ -238,7 +238,7 @@ static void finish(struct stream *s)
 	cay_buf_fini(&s->error_body);
 }
 
-int cay_process_stream(struct cay_process *p, int *ret_status, struct cay_error *err)
+int cay_remote_stream(struct cay_remote *p, int *ret_status, struct cay_error *err)
 {
 	struct stream *s = cay_alloc(sizeof(*s));
 	int result = 0;

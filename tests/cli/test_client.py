@@ -204,7 +204,7 @@ def test_exec_json(client, box):
     assert result["exit_code"] == 4
     assert result["stdout"] == "out\n" and result["stderr"] == "err\n"
     done = client("exec", "--json", box, "no-such-command-anywhere")
-    assert done.returncode == 125
+    assert done.returncode == 127
     assert json.loads(done.err)["error"]["code"] == "command_not_found"
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starting and forgetting a process in a sandbox. How it is connected to us: stream.c, attach.c. */
-#include "cli/process.h"
+#include "cli/remote.h"
 
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "cli/terminal.h"
 
-json_t *cay_process_body(const struct cay_process_spec *spec)
+json_t *cay_remote_body(const struct cay_remote_spec *spec)
 {
 	json_t *body = json_object(), *argv = json_array(), *env = json_object();
 
@@ -30,12 +30,11 @@ json_t *cay_process_body(const struct cay_process_spec *spec)
 	return body;
 }
 
-int cay_process_start(struct cay_client *c, const char *sandbox,
-		      const struct cay_process_spec *spec, struct cay_process *ret,
-		      struct cay_error *err)
+int cay_remote_start(struct cay_client *c, const char *sandbox, const struct cay_remote_spec *spec,
+		     struct cay_remote *ret, struct cay_error *err)
 {
 	auto_free char *target = cay_client_target(sandbox, "/processes");
-	json_t *body = cay_process_body(spec);
+	json_t *body = cay_remote_body(spec);
 	auto_json json_t *answer = NULL;
 	unsigned rows, cols;
 	json_int_t pid;
@@ -52,13 +51,12 @@ int cay_process_start(struct cay_client *c, const char *sandbox,
 	pid = json_integer_value(json_object_get(answer, "pid"));
 	if (pid <= 0)
 		return cay_fail(err, CAY_E_INTERNAL, 0, "the server's answer names no process");
-	*ret = (struct cay_process){
-		.client = c, .sandbox = sandbox, .stdin_open = spec->stdin_open};
+	*ret = (struct cay_remote){.client = c, .sandbox = sandbox, .stdin_open = spec->stdin_open};
 	ret->target = cay_format("%s/%lld", target, (long long)pid);
 	return 0;
 }
 
-void cay_process_forget(struct cay_process *p)
+void cay_remote_forget(struct cay_remote *p)
 {
 	struct cay_error ignored;
 
