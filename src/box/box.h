@@ -114,10 +114,12 @@ struct cay_box {
 			*/
 	json_t *report;
 	uint64_t setup_ns;
-	char *cgroup; /* opaque: what cay_box_destroy needs to remove it; text, may be stored */
+	char *cgroup; /* opaque: what cay_box_destroy needs to remove it; text, may be stored; NULL:
+			 none */
+	int layer_fd; /* keeps the shared skeleton layer from being removed; -1: none */
 };
 
-/* Descriptors of `agent` stay the caller's. */
+/* Descriptors of `agent` stay the caller's. The sandbox dies with the calling thread. */
 int cay_box_start(const struct cay_box_spec *spec, const struct cay_box_agent *agent,
 		  struct cay_box *ret, struct cay_error *err) CAY_NODISCARD;
 

@@ -18,8 +18,8 @@ struct cay_launcher;
 int cay_launcher_start(int agent_exe_fd, struct cay_launcher **ret,
 		       struct cay_error *err) CAY_NODISCARD;
 
-/* Ends the launcher process (sandboxes that live go on living) and frees the handle. NULL is fine.
- */
+/* Ends the launcher, which ends all its sandboxes and leaves nothing of them (the same happens when
+ * the daemon dies), waits for that, and frees the handle. NULL is fine. */
 void cay_launcher_stop(struct cay_launcher *l);
 
 /* Readable when an event waits; end of file (see next_event) when the launcher has died. */

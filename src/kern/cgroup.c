@@ -441,13 +441,6 @@ int cay_cgroup_destroy(struct cay_cgroup *g)
 	return failed ? -1 : 0;
 }
 
-void cay_cgroup_remove(const struct cay_cgroup_host *host, const char *name)
-{
-	for (size_t i = 0; i < CAY_CGROUP_CONTROLLERS; i++)
-		if (host->controllers[i].version)
-			remove_group(host->controllers[i].dir_fd, name);
-}
-
 static unsigned sweep_dir(int dir_fd, bool (*stale)(const char *name))
 {
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -475,4 +468,32 @@ unsigned cay_cgroup_sweep(const struct cay_cgroup_host *host, bool (*stale)(cons
 		if (host->controllers[i].version)
 			n += sweep_dir(host->controllers[i].dir_fd, stale);
 	return n;
+}
+
+void cay_cgroup_find(const struct cay_cgroup_host *host, const char *name, struct cay_cgroup *ret)
+{
+	*ret = (struct cay_cgroup){};
+	snprintf(ret->name, sizeof(ret->name), "%s", name);
+	for (size_t i = 0; i < CAY_CGROUP_CONTROLLERS; i++) {
+		int fd;
+
+		if (!host->controllers[i].version)
+			continue;
+		fd = openat(host->controllers[i].dir_fd, name,
+			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		ret->version[i] = host->controllers[i].version;
+		ret->parent_fd[i] = host->controllers[i].dir_fd;
+		ret->dir_fd[i] = fd;
+	}
+}
+
+void cay_cgroup_close(struct cay_cgroup *g)
+{
+	for (size_t i = 0; i < CAY_CGROUP_CONTROLLERS; i++) {
+		if (g->version[i])
+			close(g->dir_fd[i]);
+		g->version[i] = 0;
+	}
 }

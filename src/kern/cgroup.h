@@ -79,8 +79,11 @@ uint64_t cay_cgroup_oom_kills(const struct cay_cgroup *g);
 /* Removes the group, whose processes must have ended, and closes it. -1 with errno. */
 int cay_cgroup_destroy(struct cay_cgroup *g);
 
-/* Removes groups of that name (their processes must have ended). */
-void cay_cgroup_remove(const struct cay_cgroup_host *host, const char *name);
+/* Closes it; it stays. */
+void cay_cgroup_close(struct cay_cgroup *g);
+
+/* A group that exists already, by name; what there is of it. `host` must outlive it. */
+void cay_cgroup_find(const struct cay_cgroup_host *host, const char *name, struct cay_cgroup *ret);
 
 /* Removes every empty group for whose name `stale` is true. How many. */
 unsigned cay_cgroup_sweep(const struct cay_cgroup_host *host, bool (*stale)(const char *name));
