@@ -12,8 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,7 +29,7 @@
 #include "box/start.h"
 #include "kern/pidfd.h"
 
-enum { CONFIG_MAX = 4 << 20 };
+enum { CONFIG_MAX = 4 << 20, SOCK_FD = 3, AGENT_FD = 4, ASIDE_FD = 16 };
 
 struct sandbox {
 	struct sandbox *next;
@@ -137,6 +140,38 @@ static bool is_stale(const char *name)
 	       errno == ESRCH;
 }
 
+static int open_again(int fd)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* A sealed copy of cay-agent in memory: nothing that runs inside can change the host's file through
+ * it (as in CVE-2019-5736), and its mode and folder do not have to let a sandbox's id in. Where such
+ * files may not be executed (sysctl vm.memfd_noexec) the file itself it is. */
+static int copy_agent(int exe_fd)
+{
+	enum { MFD_EXEC_ = 0x10 /* Linux 6.3, younger than the distribution's header */ };
+	auto_close int fd = memfd_create("cay-agent", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC_);
+	struct stat st;
+	off_t at = 0;
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("cay-agent", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0 || fstat(exe_fd, &st) < 0)
+		return fcntl(exe_fd, F_DUPFD_CLOEXEC, 0);
+	while (at < st.st_size)
+		if (sendfile(fd, exe_fd, &at, (size_t)(st.st_size - at)) <= 0)
+			return fcntl(exe_fd, F_DUPFD_CLOEXEC, 0);
+	if (fchmod(fd, 0755) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return fcntl(exe_fd, F_DUPFD_CLOEXEC, 0);
+	/* Executing asks that nobody has it open for writing. */
+	return open_again(fd);
+}
+
 static void set_up(struct launcher *l, int sock, int agent_exe_fd)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -154,17 +189,18 @@ static void set_up(struct launcher *l, int sock, int agent_exe_fd)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 
-	l->sock = dup3(sock, 3, O_CLOEXEC);
-	l->agent_exe_fd = fcntl(agent_exe_fd, F_DUPFD_CLOEXEC, 4);
-	if (l->agent_exe_fd != 4)
-		l->agent_exe_fd = dup3(l->agent_exe_fd, 4, O_CLOEXEC);
-	close_range(5, UINT32_MAX, 0);
+	/* First out of the way of the numbers that they get, then nothing but these is kept. */
+	agent_exe_fd = fcntl(copy_agent(agent_exe_fd), F_DUPFD_CLOEXEC, ASIDE_FD);
+	sock = fcntl(sock, F_DUPFD_CLOEXEC, ASIDE_FD);
+	l->sock = dup3(sock, SOCK_FD, O_CLOEXEC);
+	l->agent_exe_fd = dup3(agent_exe_fd, AGENT_FD, O_CLOEXEC);
+	close_range(AGENT_FD + 1, UINT32_MAX, 0);
 	/* Before the mounts go, through which the groups are found. */
 	cay_cgroup_host_open(&l->cgroups);
 	cay_cgroup_sweep(&l->cgroups, is_stale);
 	leave_mounts();
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (l->sock != 3 || l->epoll_fd < 0 ||
+	if (l->sock < 0 || l->agent_exe_fd < 0 || l->epoll_fd < 0 ||
 	    epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->sock, &event) < 0)
 		_exit(1);
 }
