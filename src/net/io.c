@@ -254,10 +254,11 @@ static void arm_write(struct cay_io *io, bool on)
 	if (on == io->write_armed)
 		return;
 	io->write_armed = on;
+	/* Also before adding: libevent does not arm an event that event_active has made active, and the
+	 * turn that is lost comes back as an edge when the socket has room. */
+	event_del(&io->write_event);
 	if (on)
 		event_add(&io->write_event, NULL);
-	else
-		event_del(&io->write_event);
 }
 
 static void flush(struct cay_io *io)
