@@ -44,7 +44,8 @@ def create(server, **spec):
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"[]", b"nonsense", b'{"name": "a"} x', b'{"name": "a", "name": "b"}',
-                                  b'{"name": "\\u0000"}', b'{"name": "\xff"}', b"[" * 100000])
+                                  b'{"name": "\\u0000"}', b'{"name": "\xff"}', b"[" * 100000],
+                         ids=lambda body: repr(body[:20]))
 def test_malformed_json(server, body):
     a = server.request("POST", "/v1/sandboxes", body, {"Content-Type": "application/json"})
     if body == b"":
@@ -82,7 +83,7 @@ def test_unknown_fields_of_exec(server, sandbox):
 @pytest.mark.parametrize("path, word", [
     ("/" + "a/" * 2100, "bytes"), ("/tmp/" + "a" * 256, "component"), ("relative/file", "absolute"),
     ("", ""), ("/tmp/../etc/passwd", ".."), ("/tmp/%00", ""),
-])
+], ids=lambda text: text[:12])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_bad_paths(server, sandbox, method, path, word):
     a = server.request(method, f"/v1/sandboxes/{sandbox['id']}/files?path={path}",
@@ -155,7 +156,8 @@ def test_limits_of_run(cay, option):
 
 @pytest.mark.parametrize("route", ["", "/exec", "/processes", "/files?path=/", "/isolation",
                                    "/agent/alive", "/ports/80/"])
-@pytest.mark.parametrize("sandbox_id", ["nosuchsandbx", "..", "%2e%2e", "a" * 3000, "%00", "-"])
+@pytest.mark.parametrize("sandbox_id", ["nosuchsandbx", "..", "%2e%2e", "a" * 3000, "%00", "-"],
+                         ids=lambda name: name[:12])
 def test_unknown_ids(server, sandbox_id, route):
     method, body = ("POST", {"command": ["true"]}) if route == "/exec" else ("GET", None)
     a = server.request(method, f"/v1/sandboxes/{sandbox_id}{route}", body)
@@ -248,7 +250,7 @@ def test_half_open_connections(server):
     b"POST /v1/sandboxes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\r\n" * 1000, b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 10000 + b"\r\n",
-])
+], ids=lambda request: f"{request[:12]!r}-{len(request)}")
 def test_not_http(server, request_bytes):
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as c:
         try:
