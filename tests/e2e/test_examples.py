@@ -10,6 +10,7 @@ TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CAY_BUILD", TOP / "build"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["agent_session.sh", "run_session.sh"])
 def test_example(name, tmp_path):
     env = {k: v for k, v in os.environ.items() if k not in ("CAY_URL", "CAY_API_KEY")}
