@@ -24,7 +24,7 @@ _cay() {
 			return
 		fi
 	done
-	local commands='run serve create ls show cp rm help version completion'
+	local commands='run doctor bench serve create ls show cp rm help version completion'
 	if ((COMP_CWORD == 1)); then
 		_cay_words "$commands --help --version"
 		return
@@ -40,6 +40,7 @@ _cay() {
 	run,--pids) :; return ;;
 	run,--timeout) :; return ;;
 	run,--name) :; return ;;
+	bench,--only) _cay_words 'run engine api files memory agent'; return ;;
 	serve,--listen | serve,-l) :; return ;;
 	serve,--state) _cay_files -d; return ;;
 	serve,--allow-host) :; return ;;
@@ -69,8 +70,12 @@ _cay() {
 	rm,--state) _cay_files -d; return ;;
 	esac
 	case ${COMP_WORDS[1]},$cur in
-	run,-*) _cay_words '--workspace --rootfs --net --env --cwd --memory --cpus --pids --timeout --interactive --tty --name --json --help' ;;
+	run,-*) _cay_words '--workspace --rootfs --net --env --cwd --memory --cpus --pids --timeout --interactive --tty --name --explain --json --help' ;;
 	run,*) _cay_files -c ;;
+	doctor,-*) _cay_words '--json --help' ;;
+	doctor,*) : ;;
+	bench,-*) _cay_words '--quick --only --json --help' ;;
+	bench,*) : ;;
 	serve,-*) _cay_words '--listen --state --allow-host --max-sandboxes --log-format --log-level --json --help' ;;
 	serve,*) : ;;
 	create,-*) _cay_words '--name --workspace --net --env --label --memory --cpus --pids --timeout --server --state --json --help' ;;

@@ -111,7 +111,7 @@ static void print_rows(const struct cay_bench *b)
 
 static void print_goals(const struct cay_bench *b)
 {
-	static const char *const heads[] = {"GOAL", "LIMIT", "REACHED", "", NULL};
+	static const char *const heads[] = {"GOAL", "LIMIT", "REACHED", "RESULT", NULL};
 	struct cay_table *t = cay_table_create(heads);
 	double value;
 

@@ -144,6 +144,31 @@ static char *docker_problem(void)
 	return cay_bench_time_process(inspect, NULL, &err) < 0 ? empty : NULL;
 }
 
+/* A mount namespace of our own for the time of the group: what an OCI runtime leaves mounted goes
+ * with it, and crun, which refuses hosts with both versions of cgroups, sees only the first.
+ * Returns the way back, or -1. */
+static int enter_private_mounts(void)
+{
+	auto_close int before = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+	if (geteuid() != 0 || before < 0 || unshare(CLONE_NEWNS) < 0)
+		return -1;
+	mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL);
+	umount2("/sys/fs/cgroup/unified", MNT_DETACH);
+	return TAKE_FD(before);
+}
+
+static void leave_private_mounts(int before)
+{
+	auto_free char *cwd = getcwd(NULL, 0);
+
+	if (before < 0)
+		return;
+	if (setns(before, CLONE_NEWNS) == 0 && cwd && chdir(cwd) < 0)
+		errno = 0; /* it may have gone; nothing here depends on it */
+	close(before);
+}
+
 void cay_bench_run(struct cay_bench *b)
 {
 	static char crun[] = "crun", runc[] = "runc";
@@ -158,10 +183,10 @@ void cay_bench_run(struct cay_bench *b)
 	};
 	struct cay_error err = {};
 
-	/* Whatever an OCI runtime leaves mounted shall be gone with this process. */
-	if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0)
-		mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL);
+	int before = enter_private_mounts();
+
 	if (make_bundle(bundle, &err) < 0)
 		cay_bench_add_skipped(b, "run.bundle", "the OCI bundle", err.msg);
 	cay_bench_interleave(b, cases, CAY_LEN(cases), cay_bench_rounds(b, ROUNDS, ROUNDS_QUICK));
+	leave_private_mounts(before);
 }

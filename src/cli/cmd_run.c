@@ -15,6 +15,7 @@
 
 enum {
 	CAPTURE_MAX = 8 << 20, /* of each stream, with --json */
+	EXPLAIN_MAX = 1 << 20,
 };
 
 struct run_options {
@@ -24,7 +25,7 @@ struct run_options {
 	uint64_t memory, timeout;
 	int64_t pids;
 	double cpus;
-	bool interactive, tty;
+	bool interactive, tty, explain;
 };
 
 #define AT(member) offsetof(struct run_options, member)
@@ -54,6 +55,8 @@ static const struct cay_option options[] = {
 	 "give the command a terminal of its own; with -i, connected to this one"},
 	{"name", 0, CAY_OPTION_STRING, AT(name), "NAME",
 	 "the sandbox's name and host name (default: a random one)"},
+	{"explain", 0, CAY_OPTION_FLAG, AT(explain), NULL,
+	 "run nothing: print each step of the set-up with its reason"},
 };
 
 /* Files of the options that the spec borrows. */
@@ -95,6 +98,24 @@ static int make_spec(const struct run_options *opt, struct borrowed *b, struct c
 	spec->workspace = b->workspace;
 	spec->rootfs = b->rootfs;
 	spec->cache_dir = b->cache_dir;
+	return 0;
+}
+
+static int explain(const struct cay_box_spec *spec, bool json, struct cay_error *err)
+{
+	auto_buf struct cay_buf text;
+	json_t *plan;
+
+	if (json) {
+		if (cay_box_explain_json(spec, &plan, err) < 0)
+			return -1;
+		cay_output_json(plan);
+		return 0;
+	}
+	cay_buf_init(&text, EXPLAIN_MAX);
+	if (cay_box_explain(spec, &text, err) < 0)
+		return -1;
+	fwrite(text.data, 1, text.len, stdout);
 	return 0;
 }
 
@@ -169,7 +190,7 @@ static int run(void *arg, char **operands, struct cay_error *err)
 	};
 	int status;
 
-	if (!operands[0] && !on_terminal) {
+	if (!operands[0] && !on_terminal && !opt->explain) {
 		cay_fail(err, CAY_E_INVALID, 0, "no command, and no terminal for a shell");
 		return cay_fail_hint(err, "for example: cay run -- ls -l /");
 	}
@@ -178,6 +199,8 @@ static int run(void *arg, char **operands, struct cay_error *err)
 	command.env = (const char *const *)env;
 	if (make_spec(opt, &b, &spec, err) < 0)
 		status = -1;
+	else if (opt->explain)
+		status = explain(&spec, opt->common.json, err);
 	else
 		status = run_box(opt, &spec, &command, err);
 	free_borrowed(&b);
@@ -191,6 +214,7 @@ static const struct cay_example examples[] = {
 	 "look, but do not touch"},
 	{"cay run -it -- bash", "a shell"},
 	{"cay run --json -- uname -a", "result, times and what isolates it, as JSON"},
+	{"cay run --explain", "what would be done, step by step"},
 	{},
 };
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """create, ls, show, rm and exec against a real server."""
+import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
+import threading
 
 import pytest
-from conftest import CAY, TIMEOUT, Cay
+from conftest import CAY, TIMEOUT, Cay, Server
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def test_create_list_show_remove(client, fresh):
     assert client("ls", "-q", "--in-state", "running", "--label", "job=42", check=0).out \
         == "life\n"
     shown = client("show", "life", check=0).out
-    assert f"id:" in shown and box in shown and "full" in shown
+    assert "id:" in shown and box in shown and "full" in shown
     assert client.json("show", box)["name"] == "life"
     assert client("rm", "life", check=0).out == ""
     assert client("show", "life").returncode == 4
@@ -68,24 +71,18 @@ def test_rm_goes_on_after_a_failure(client, fresh):
     assert first not in left and second not in left
 
 
-def test_rm_all(server):
-    client = Cay(CAY_URL=server.url, CAY_API_KEY=(server.state / "api-key").read_text())
-    # Another server, so that the sandboxes of other tests live on.
-    from conftest import Server
-    import tempfile
-    from pathlib import Path
-    with tempfile.TemporaryDirectory() as state:
-        other = Server(Path(state) / "s")
-        try:
-            client = Cay(CAY_URL=other.url,
-                         CAY_API_KEY=(Path(state) / "s/api-key").read_text().strip())
-            client("create", check=0)
-            client("create", check=0)
-            client("rm", "--all", check=0)
-            assert client("ls", "-q", check=0).out == ""
-            client("rm", "--all", check=0)
-        finally:
-            assert other.stop() == 0
+def test_rm_all(tmp_path, needs_sandbox):
+    """On a server of its own, so that the sandboxes of other tests live on."""
+    server = Server(tmp_path / "state", CAY_API_KEY="key")
+    try:
+        client = Cay(CAY_URL=server.url, CAY_API_KEY="key")
+        client("create", check=0)
+        client("create", check=0)
+        client("rm", "--all", check=0)
+        assert client("ls", "-q", check=0).out == ""
+        client("rm", "--all", check=0)
+    finally:
+        assert server.stop() == 0
 
 
 def test_unknown_sandbox(client):
@@ -108,8 +105,6 @@ def test_the_key(server, client):
 
 def test_the_key_of_the_file_stays_on_this_machine(server):
     """Only loopback addresses and unix sockets get the key that is found in a file."""
-    import socket
-    import threading
     asked = []
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
@@ -162,7 +157,6 @@ def test_exec_stdin(client, box):
     assert client("exec", box, "cat", stdin="x", check=0).out == ""
     data = os.urandom(3 << 20)
     done = client("exec", "-i", box, "--", "sha256sum", stdin=data, check=0)
-    import hashlib
     assert done.out.split()[0] == hashlib.sha256(data).hexdigest()
     assert client("exec", "-i", box, "head", "-c", "3", stdin="abcdef" * 100000,
                   check=0).out == "abc"

@@ -135,19 +135,17 @@ def test_control_characters_do_not_reach_the_terminal(cay):
     assert "\x1b" not in done.err and "\\x1b" in done.err
 
 
-@pytest.mark.parametrize("command", ["create", "ls", "show x", "rm x", "exec x true", "cp a x:b"])
-def test_no_server(cay, command, tmp_path):
+NEED_A_SERVER = [["create"], ["ls"], ["show", "x"], ["rm", "x"], ["exec", "x", "true"],
+                 ["cp", "a", "x:b"]]
+
+
+@pytest.mark.parametrize("args", NEED_A_SERVER, ids=[a[0] for a in NEED_A_SERVER])
+def test_no_server(cay, args, tmp_path):
     (tmp_path / "a").write_text("")
-    done = cay(*command.split(), "--server", "http://127.0.0.1:9", cwd=tmp_path) \
-        if not command.startswith("exec") else \
-        cay("exec", "--server", "http://127.0.0.1:9", "x", "true")
-    assert done.returncode == (125 if command.startswith("exec") else 6), done.err
-    assert "cannot reach http://127.0.0.1:9" in done.err
-    assert "cay serve" in done.err
-    missing = f"unix:{tmp_path}/none.sock"
-    done = cay("ls", env={"CAY_URL": missing})
-    assert done.returncode == 6
-    assert f"cannot reach {missing}" in done.err
+    for url in ("http://127.0.0.1:9", f"unix:{tmp_path}/none.sock"):
+        done = cay(*args, cwd=tmp_path, env={"CAY_URL": url})
+        assert done.returncode == (125 if args[0] == "exec" else 6), done.err
+        assert f"cannot reach {url}" in done.err and "cay serve" in done.err
 
 
 def on_terminal(args, **env):
