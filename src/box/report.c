@@ -23,6 +23,9 @@ static void add_limit(const struct cay_spawn *s, json_t *limits, json_t *lost,
 	if (!s->cgroup_reason[c][0])
 		return;
 	json_object_set_new(limit, "reason", json_string(s->cgroup_reason[c]));
+	/* The number of processes is counted for a whole user namespace: as good as a cgroup. */
+	if (c == CAY_CGROUP_PIDS)
+		return;
 	json_array_append_new(lost, json_sprintf("%s limit for all processes together: %s", name,
 						 s->cgroup_reason[c]));
 }

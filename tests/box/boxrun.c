@@ -53,6 +53,7 @@ int main(int argc, char **argv)
 	struct cay_box_result result;
 	struct cay_error err = {};
 	int64_t n = 0;
+	int exit_code;
 	bool report = false;
 	int option;
 
@@ -98,6 +99,7 @@ int main(int argc, char **argv)
 			(unsigned long long)result.setup_ns / 1000, result.oom, result.timed_out);
 		free(text);
 	}
+	exit_code = result.exit_code;
 	cay_box_result_fini(&result);
-	return result.exit_code;
+	return exit_code;
 }
