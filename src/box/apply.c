@@ -32,6 +32,7 @@ struct work {
 	const struct cay_step *step;
 	bool etc_is_overlay, has_skeleton;
 	int root_fd, dev_fd, proc_fd, sys_fd;
+	struct cay_ns_net net;
 	int workspace_fd, rootfs_fd; /* folders, opened before the working directory changes */
 };
 
@@ -68,6 +69,16 @@ static int apply_ids(struct work *w, struct cay_error *err)
 		return cay_fail(err, CAY_E_SETUP, 0, "the ids are %d:%d", (int)getuid(),
 				(int)getgid());
 	return 0;
+}
+
+static int apply_network(struct work *w, struct cay_error *err)
+{
+	return cay_ns_net_start(&w->net, err);
+}
+
+static int apply_join_network(struct work *w, struct cay_error *err)
+{
+	return cay_ns_net_join(&w->net, err);
 }
 
 /* ---- the file system ---- */
@@ -407,11 +418,6 @@ static int apply_hostname(struct work *w, struct cay_error *err)
 									 : 0;
 }
 
-static int apply_loopback(struct work *w, struct cay_error *err)
-{
-	return cay_ns_loopback_up(err);
-}
-
 static int apply_session(struct work *w, struct cay_error *err)
 {
 	if (setsid() < 0)
@@ -452,6 +458,7 @@ static int (*const functions[CAY_STEP_KINDS])(struct work *w, struct cay_error *
 	[CAY_STEP_NAMESPACES] = apply_namespaces,
 	[CAY_STEP_IDS] = apply_ids,
 	[CAY_STEP_CGROUP] = apply_namespaces,
+	[CAY_STEP_NETWORK] = apply_network,
 	[CAY_STEP_PRIVATE] = apply_private,
 	[CAY_STEP_BASE] = apply_base,
 	[CAY_STEP_DIR] = apply_dir,
@@ -465,6 +472,7 @@ static int (*const functions[CAY_STEP_KINDS])(struct work *w, struct cay_error *
 	[CAY_STEP_MASK_FILE] = apply_mask_file,
 	[CAY_STEP_MASK_DIR] = apply_mask_dir,
 	[CAY_STEP_READ_ONLY] = apply_read_only,
+	[CAY_STEP_JOIN_NETWORK] = apply_join_network,
 	[CAY_STEP_SYSFS] = apply_sysfs,
 	[CAY_STEP_SYS_HOST] = apply_sys_host,
 	[CAY_STEP_DEV] = apply_dev,
@@ -473,7 +481,6 @@ static int (*const functions[CAY_STEP_KINDS])(struct work *w, struct cay_error *
 	[CAY_STEP_WORKSPACE] = apply_workspace,
 	[CAY_STEP_PIVOT] = apply_pivot,
 	[CAY_STEP_HOSTNAME] = apply_hostname,
-	[CAY_STEP_LOOPBACK] = apply_loopback,
 	[CAY_STEP_SESSION] = apply_session,
 	[CAY_STEP_LIMITS] = apply_limits,
 	[CAY_STEP_CAPS] = apply_caps,
@@ -502,14 +509,15 @@ static int open_source(const struct cay_source *source, int *ret_fd, struct cay_
 }
 
 /* What is in force is asked of the kernel, not taken from the plan. */
-static void read_facts(struct cay_facts *facts)
+static void read_facts(struct cay_facts *facts, bool all)
 {
 	facts->uid = getuid();
 	facts->gid = getgid();
 	facts->seccomp_mode = prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
 	facts->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
-	cay_caps_read(&facts->caps);
-	cay_ns_read_own(facts->ns);
+	cay_caps_read(&facts->caps, all);
+	if (all)
+		cay_ns_read_own(facts->ns);
 }
 
 /* A lock that is not in force is a failure, whatever the calls have said. */
@@ -526,7 +534,10 @@ static int check_facts(const struct cay_facts *facts, struct cay_error *err)
 
 int cay_apply_plan(struct cay_apply *apply, struct cay_error *err)
 {
-	struct work w = {
+	/* Not on the stack: it holds another one. */
+	static struct work w;
+
+	w = (struct work){
 		.in = apply,
 		.plan = apply->plan,
 		.root_fd = -1,
@@ -536,7 +547,6 @@ int cay_apply_plan(struct cay_apply *apply, struct cay_error *err)
 		.workspace_fd = -1,
 		.rootfs_fd = -1,
 	};
-
 	umask(0);
 	if (open_source(&apply->workspace, &w.workspace_fd, err) < 0 ||
 	    open_source(&apply->rootfs, &w.rootfs_fd, err) < 0)
@@ -550,6 +560,6 @@ int cay_apply_plan(struct cay_apply *apply, struct cay_error *err)
 					   w.step->target ? w.step->target : "");
 		}
 	}
-	read_facts(apply->facts);
+	read_facts(apply->facts, apply->want_facts);
 	return check_facts(apply->facts, err);
 }

@@ -38,6 +38,7 @@ struct cay_apply {
 	bool maps_written; /* by a privileged parent; otherwise the child writes its own */
 	struct cay_source workspace, rootfs, skeleton; /* path NULL: there is none */
 	struct cay_limits limits;
+	bool want_facts; /* all of them; some are always checked */
 	struct cay_facts *facts;
 };
 

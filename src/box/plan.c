@@ -13,6 +13,8 @@ static const char *const step_names[CAY_STEP_KINDS] = {
 	[CAY_STEP_NAMESPACES] = "namespaces",
 	[CAY_STEP_IDS] = "ids",
 	[CAY_STEP_CGROUP] = "cgroup",
+	[CAY_STEP_NETWORK] = "network",
+	[CAY_STEP_JOIN_NETWORK] = "join network",
 	[CAY_STEP_PRIVATE] = "private mounts",
 	[CAY_STEP_BASE] = "tmpfs",
 	[CAY_STEP_DIR] = "folder",
@@ -34,7 +36,6 @@ static const char *const step_names[CAY_STEP_KINDS] = {
 	[CAY_STEP_WORKSPACE] = "workspace",
 	[CAY_STEP_PIVOT] = "pivot",
 	[CAY_STEP_HOSTNAME] = "hostname",
-	[CAY_STEP_LOOPBACK] = "loopback",
 	[CAY_STEP_SESSION] = "session",
 	[CAY_STEP_LIMITS] = "limits",
 	[CAY_STEP_NO_NEW_PRIVS] = "no new privileges",
@@ -97,22 +98,6 @@ static const struct row host_tree_rows[] = {
 	{CAY_STEP_DIR, "/var/cache", NULL, 0755, "private"},
 	{CAY_STEP_SYMLINK, "/var/run", "/run", 0, "as everywhere"},
 	{CAY_STEP_SYMLINK, "/var/lock", "/run/lock", 0, "as everywhere"},
-};
-
-static const char passwd[] =
-	"root:x:0:0:root:/root:/usr/sbin/nologin\n" CAY_AGENT_USER
-	":x:1000:1000:cay:" CAY_AGENT_HOME
-	":/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
-static const char group[] = "root:x:0:\n" CAY_AGENT_USER ":x:1000:\nnogroup:x:65534:\n";
-static const char nsswitch[] = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"
-			       "services: files\nprotocols: files\n";
-_Static_assert(CAY_AGENT_UID == 1000 && CAY_AGENT_GID == 1000, "the files above say so");
-
-static const struct row etc_rows[] = {
-	{CAY_STEP_FILE, "/etc/passwd", passwd, 0, "the users there are inside, not the host's"},
-	{CAY_STEP_FILE, "/etc/group", group, 0, "the groups there are inside, not the host's"},
-	{CAY_STEP_FILE, "/etc/nsswitch.conf", nsswitch, 0,
-	 "names come from these files, not from services of the host"},
 };
 
 /* What of /proc tells about the machine, or acts on it. (peers: moby's lists.) */
@@ -213,31 +198,28 @@ static void add_dir(struct builder *b, const char *target, unsigned mode, const 
 
 static void plan_process(struct builder *b, const struct cay_box_spec *spec)
 {
-	uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-			 CLONE_NEWCGROUP;
-
-	if (spec->net != CAY_BOX_NET_HOST)
-		flags |= CLONE_NEWNET;
-	b->plan->namespaces = flags;
+	b->plan->namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
+			      CLONE_NEWUTS | CLONE_NEWCGROUP;
 	add(b, CAY_STEP_NAMESPACES, NULL, NULL,
-	    spec->net == CAY_BOX_NET_HOST
-		    ? "own users, mounts, processes, IPC, names and cgroups; the host's network, "
-		      "as "
-		      "asked"
-		    : "own users, mounts, processes, IPC, names, cgroups and network")
-		->value = flags;
-	add(b, CAY_STEP_IDS, NULL, NULL,
-	    "one unprivileged id inside and outside; root of the host has no id inside");
+	    "own users, mounts, processes, IPC, names and cgroups")
+		->value = b->plan->namespaces;
 	if (spec->memory_bytes || spec->pids || spec->cpus > 0)
 		add(b, CAY_STEP_CGROUP, NULL, NULL, "limits for all processes together");
+	add(b, CAY_STEP_IDS, NULL, NULL,
+	    "one unprivileged id inside and outside; root of the host has no id inside");
+	/* As early as it can be, because it takes longest. */
+	if (spec->net != CAY_BOX_NET_HOST)
+		add(b, CAY_STEP_NETWORK, NULL, NULL,
+		    "own network namespace, with loopback only; made beside the steps below");
 	/* Before any mount: otherwise ours would show on the host, where mounts are shared. */
 	add(b, CAY_STEP_PRIVATE, NULL, "/", "no mount of ours reaches the host");
 }
 
 static void plan_etc(struct builder *b, const struct cay_box_spec *spec,
-		     const struct cay_host *host)
+		     const struct cay_host *host, bool has_skeleton)
 {
-	add_rows(b, etc_rows, CAY_LEN(etc_rows));
+	for (const struct cay_etc_file *f = cay_etc_files; f->name && !has_skeleton; f++)
+		add(b, CAY_STEP_FILE, f->content, keep(b, "/etc/%s", f->name), f->reason);
 	add(b, CAY_STEP_FILE, keep(b, "%s\n", spec->name), "/etc/hostname", "its own name");
 	add(b, CAY_STEP_FILE,
 	    keep(b, "127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n",
@@ -300,7 +282,7 @@ static void plan_root(struct builder *b, const struct cay_box_spec *spec,
 	add_rows(b, dev_rows, CAY_LEN(dev_rows));
 	for (size_t i = 0; i < CAY_LEN(device_rows); i++)
 		add(b, CAY_STEP_FILE, "", device_rows[i].target, "mount point");
-	plan_etc(b, spec, host);
+	plan_etc(b, spec, host, has_skeleton);
 	if (!b->plan->root_is_overlay && !has_skeleton)
 		plan_hidden(b);
 	if (b->plan->root_is_overlay) {
@@ -325,6 +307,9 @@ static void plan_kernel_files(struct builder *b, const struct cay_box_spec *spec
 		add(b, CAY_STEP_SYS_HOST, SYS_CPU, SYS_CPU,
 		    "how many CPUs there are; no more of it");
 	} else {
+		/* Before /sys, which shows the network namespace of who mounts it; and before the
+		 * host's /proc goes, through which the namespace is found. */
+		add(b, CAY_STEP_JOIN_NETWORK, NULL, NULL, "the only network there is");
 		add(b, CAY_STEP_SYSFS, NULL, "/sys", "read-only; of the own network namespace");
 		add_rows(b, sys_rows, CAY_LEN(sys_rows));
 	}
@@ -333,11 +318,9 @@ static void plan_kernel_files(struct builder *b, const struct cay_box_spec *spec
 /* The order matters here more than anywhere. */
 static void plan_locks(struct builder *b, const struct cay_box_spec *spec)
 {
-	/* Needs CAP_SYS_ADMIN and CAP_NET_ADMIN in the namespaces: before capabilities go. */
+	/* Needs CAP_SYS_ADMIN in the namespaces: before capabilities go. */
 	add(b, CAY_STEP_PIVOT, NULL, "/", "the host's tree is gone from view, not merely hidden");
 	add(b, CAY_STEP_HOSTNAME, spec->name, NULL, "its own name");
-	if (spec->net != CAY_BOX_NET_HOST)
-		add(b, CAY_STEP_LOOPBACK, NULL, NULL, "the only network there is");
 	add(b, CAY_STEP_SESSION, NULL, NULL,
 	    "no terminal and no keyring of the caller's can be reached");
 	add(b, CAY_STEP_LIMITS, NULL, NULL, "no core files; bounded descriptors and processes");

@@ -26,6 +26,7 @@ enum cay_step_kind {
 	CAY_STEP_NAMESPACES, /* value: CLONE_NEW* */
 	CAY_STEP_IDS,
 	CAY_STEP_CGROUP,
+	CAY_STEP_NETWORK, /* starts making it */
 	CAY_STEP_PRIVATE,
 	CAY_STEP_BASE,       /* value: most bytes; 0: half of the memory */
 	CAY_STEP_DIR,        /* value: its mode */
@@ -39,6 +40,7 @@ enum cay_step_kind {
 	CAY_STEP_MASK_FILE,
 	CAY_STEP_MASK_DIR,
 	CAY_STEP_READ_ONLY,
+	CAY_STEP_JOIN_NETWORK,
 	CAY_STEP_SYSFS,
 	CAY_STEP_SYS_HOST, /* a part of the host's /sys, read-only */
 	CAY_STEP_DEV,      /* /dev of a root that is an overlay */
@@ -47,7 +49,6 @@ enum cay_step_kind {
 	CAY_STEP_WORKSPACE, /* value: 1 if read-only */
 	CAY_STEP_PIVOT,
 	CAY_STEP_HOSTNAME,
-	CAY_STEP_LOOPBACK,
 	CAY_STEP_SESSION,
 	CAY_STEP_LIMITS,
 	CAY_STEP_NO_NEW_PRIVS,

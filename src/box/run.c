@@ -217,12 +217,13 @@ int cay_box_run(const struct cay_box_spec *spec, const struct cay_box_command *c
 		return cay_fail(err, CAY_E_INVALID, 0, "there is no command to run");
 	if (cay_spawn_init(&r.spawn, spec, false, NULL, err) < 0)
 		return -1;
+	r.spawn.apply.want_facts = command->report;
 	cay_relay_init(&r.relay);
 	block_signals(&old, &r.signal_fd);
 	result = run(&r, command, err);
 	if (!result)
 		fill_result(&r);
-	if (!result && r.spawn.facts.exec_ns)
+	if (!result && command->report && r.spawn.facts.exec_ns)
 		ret->report = cay_spawn_report(&r.spawn);
 	cay_spawn_fini(&r.spawn, &ret->oom);
 	/* Now that no process of the sandbox is left, nothing more can come: to the last byte. */

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/agent_proto.h"
+#include "base/fd.h"
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -18,7 +19,7 @@
 #include "box/etc.h"
 
 enum {
-	VERSION = 1, /* raised when what is built changes */
+	VERSION = 2, /* raised when what is built changes */
 	DEPTH_MAX = 64,
 	FOLDERS_MAX = 500000,
 };
@@ -165,31 +166,49 @@ static int hide_secrets(int to_fd)
 	return 0;
 }
 
+static int write_files(int to_fd)
+{
+	auto_close int etc = openat(to_fd, "etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (const struct cay_etc_file *f = cay_etc_files; etc >= 0 && f->name; f++) {
+		auto_close int fd =
+			openat(etc, f->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+		if (fd < 0 || fchmod(fd, 0644) < 0 ||
+		    cay_fd_write_all(fd, f->content, strlen(f->content)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int fill(int fd)
 {
 	for (size_t i = 0; i < CAY_LEN(trees); i++)
 		if (copy_tree(fd, trees[i]) < 0)
 			return -1;
-	return hide_secrets(fd);
+	return hide_secrets(fd) < 0 ? -1 : write_files(fd);
 }
 
 /* As the id that will own it: for root this also means to see only what everybody sees. */
 static int fill_as(int fd, bool as_root)
 {
+	/* What the folders show inside does not depend on the caller's habits. */
+	mode_t mask = umask(022);
 	int result, saved;
 
+	result = as_root ? fchown(fd, CAY_AGENT_UID, CAY_AGENT_GID) : 0;
 	if (as_root) {
-		if (fchown(fd, CAY_AGENT_UID, CAY_AGENT_GID) < 0)
-			return -1;
 		setfsgid(CAY_AGENT_GID);
 		setfsuid(CAY_AGENT_UID);
 	}
-	result = fill(fd);
+	if (!result)
+		result = fill(fd);
 	saved = errno;
 	if (as_root) {
 		setfsuid(geteuid());
 		setfsgid(getegid());
 	}
+	umask(mask);
 	errno = saved;
 	return result;
 }

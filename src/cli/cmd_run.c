@@ -187,6 +187,7 @@ static int run(void *arg, char **operands, struct cay_error *err)
 		.no_stdin = !opt->interactive && operands[0],
 		.capture = opt->common.json,
 		.capture_max = CAPTURE_MAX,
+		.report = opt->common.json,
 	};
 	int status;
 

@@ -26,7 +26,7 @@ int cay_caps_drop_all(struct cay_error *err)
 	return 0;
 }
 
-void cay_caps_read(struct cay_caps *ret)
+void cay_caps_read(struct cay_caps *ret, bool with_bounding)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
@@ -37,7 +37,7 @@ void cay_caps_read(struct cay_caps *ret)
 		ret->permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
 		ret->inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
 	}
-	for (int cap = 0; cap < 64; cap++) {
+	for (int cap = 0; cap < 64 && with_bounding; cap++) {
 		int is_set = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
 
 		if (is_set < 0)

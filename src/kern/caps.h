@@ -11,5 +11,6 @@ struct cay_caps {
 /* Empties the bounding, ambient, inheritable, permitted and effective sets. For good. */
 int cay_caps_drop_all(struct cay_error *err) CAY_NODISCARD;
 
-/* The caller's sets, asked of the kernel. */
-void cay_caps_read(struct cay_caps *ret);
+/* The caller's sets, asked of the kernel; the bounding set only if asked for, as that takes a call
+ * for each capability. */
+void cay_caps_read(struct cay_caps *ret, bool with_bounding);

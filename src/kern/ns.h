@@ -35,5 +35,21 @@ const char *cay_ns_name(size_t i); /* "user", "mnt", "pid", ... */
  * cannot be read. */
 void cay_ns_read_own(uint64_t ids[CAY_NS_COUNT]);
 
-/* Brings up "lo" in the caller's network namespace (netdevice(7)). */
-int cay_ns_loopback_up(struct cay_error *err) CAY_NODISCARD;
+/*
+ * A network namespace made beside other work: creating one takes the kernel as long as all the
+ * mounts of a sandbox together, and needs nothing of them. A helper process that shares the
+ * caller's memory and descriptors makes it, brings up loopback there (netdevice(7)) and ends.
+ */
+struct cay_ns_net {
+	pid_t helper;
+	int fd;      /* of the namespace, once the helper has ended; -1: it failed */
+	int failure; /* errno */
+	char stack[16384] __attribute__((aligned(16)));
+};
+
+/* The struct must stay where it is until join. The caller needs CAP_SYS_ADMIN in its user
+ * namespace, and must have a procfs that shows it at /proc. */
+int cay_ns_net_start(struct cay_ns_net *net, struct cay_error *err) CAY_NODISCARD;
+
+/* Waits for the helper and moves the caller into the namespace. */
+int cay_ns_net_join(struct cay_ns_net *net, struct cay_error *err) CAY_NODISCARD;

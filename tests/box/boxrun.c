@@ -83,7 +83,7 @@ int main(int argc, char **argv)
 		if (option == 'N')
 			command.no_stdin = true;
 		if (option == 'j')
-			report = true;
+			report = command.report = true;
 	}
 	if (!spec.cache_dir)
 		spec.cache_dir = "/tmp/boxrun-cache";
