@@ -256,6 +256,7 @@ static void start(struct attach *a)
 static void finish(struct attach *a)
 {
 	cay_call_cancel(a->call);
+	cay_ws_destroy(a->ws);
 	if (a->readable)
 		event_free(a->readable);
 	event_free(a->resized);

@@ -140,31 +140,50 @@ static int copy_in(struct cay_transfer *t, const char *source, const char *path,
 
 /* ---- out of a sandbox ---- */
 
-/* Beside its final name first, so that a failure leaves what was there. */
+/* Without a name until it is complete, where the file system can (open(2), O_TMPFILE), so that
+ * nothing is left when we are interrupted; else under the temporary name at once. */
+static int open_unnamed(int dir_fd, const char *temporary, mode_t mode, bool *ret_named)
+{
+	int fd = openat(dir_fd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
+
+	*ret_named = fd < 0;
+	if (fd >= 0)
+		return fd;
+	return openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		      mode);
+}
+
+/* A link cannot replace a file, a rename can: first the one, then the other. */
+static int give_name(int fd, bool named, int dir_fd, const char *temporary, const char *name)
+{
+	auto_free char *self = cay_format("/proc/self/fd/%d", fd);
+
+	if (!named && linkat(AT_FDCWD, self, dir_fd, temporary, AT_SYMLINK_FOLLOW) < 0)
+		return -1;
+	return renameat(dir_fd, temporary, dir_fd, name);
+}
+
 static int get_file(struct cay_transfer *t, const char *path, mode_t mode, int dir_fd,
 		    const char *name, struct cay_error *err)
 {
 	char id[CAY_ID_LEN + 1];
 	auto_free char *temporary = NULL;
 	auto_close int fd = -1;
+	bool named;
 
 	cay_id_random(id, CAY_ID_LEN);
 	temporary = cay_format(".cay-%s", id);
-	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    (mode & 0777) | 0600);
+	fd = open_unnamed(dir_fd, temporary, (mode & 0777) | 0600, &named);
 	if (fd < 0)
 		return cay_fail(err, cay_error_from_errno(errno), errno, "cannot create '%s'",
 				name);
-	if (cay_transfer_get(t, path, fd, err) < 0) {
-		unlinkat(dir_fd, temporary, 0);
-		return -1;
-	}
-	if (renameat(dir_fd, temporary, dir_fd, name) < 0) {
+	if (cay_transfer_get(t, path, fd, err) == 0) {
+		if (give_name(fd, named, dir_fd, temporary, name) == 0)
+			return 0;
 		cay_fail(err, cay_error_from_errno(errno), errno, "cannot create '%s'", name);
-		unlinkat(dir_fd, temporary, 0);
-		return -1;
 	}
-	return 0;
+	unlinkat(dir_fd, temporary, 0);
+	return -1;
 }
 
 static int open_or_make_dir(int dir_fd, const char *name, mode_t mode, int *ret_fd,

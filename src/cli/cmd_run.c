@@ -119,6 +119,13 @@ static int explain(const struct cay_box_spec *spec, bool json, struct cay_error 
 	return 0;
 }
 
+static json_t *signal_json(int number)
+{
+	const char *name = sigabbrev_np(number);
+
+	return name ? json_sprintf("SIG%s", name) : json_sprintf("SIG%d", number);
+}
+
 static void put_result_json(const struct cay_box_result *r)
 {
 	json_t *j = json_pack("{s:i, s:o, s:o, s:b}", "exit_code", r->exit_code, "stdout",
@@ -126,7 +133,7 @@ static void put_result_json(const struct cay_box_result *r)
 			      cay_json_bytes(r->err_out, r->err_out_n), "timed_out", r->timed_out);
 
 	if (r->signal)
-		json_object_set_new(j, "signal", json_sprintf("SIG%s", sigabbrev_np(r->signal)));
+		json_object_set_new(j, "signal", signal_json(r->signal));
 	if (r->oom)
 		json_object_set_new(j, "oom", json_true());
 	json_object_set_new(j, "duration_ms", json_real((double)(r->duration_ns / 1000) / 1e3));

@@ -30,6 +30,9 @@ static void put_value(const char *name, const json_t *value, int depth)
 {
 	auto_free char *text = NULL;
 
+	/* A key is for programs: --json has it. */
+	if (!strcmp(name, "session_api_key"))
+		return;
 	if (json_is_null(value) || (json_is_array(value) && !json_array_size(value)))
 		return;
 	if (json_is_object(value) && depth < DEPTH_MAX) {

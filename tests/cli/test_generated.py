@@ -65,7 +65,7 @@ def test_bash_offers_options_and_values(tmp_path):
 
 def test_bash_completes_the_command_inside():
     assert "true" in complete("cay", "run", "--", "tru")
-    assert complete("cay", "run", "--", "ls", "/etc/passw") [:1] == ["/etc/passwd"]
+    assert "/etc/passwd" in complete("cay", "run", "--", "ls", "/etc/passw")
 
 
 def test_bash_offers_sandboxes(client, box):
