@@ -224,7 +224,8 @@ static void local_destroy(struct cay_machine *m)
 		break;
 	case STARTING:
 	case READY:
-		event_del(m->hello);
+		if (m->hello)
+			event_del(m->hello);
 		m->state = DESTROYING;
 		enqueue(m);
 		break;
