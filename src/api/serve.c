@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/place.h"
 #include "base/text.h"
 #include "manager/state.h"
 
@@ -33,6 +34,7 @@ enum {
 struct daemon {
 	struct cay_serve_options options;
 	struct cay_state state;
+	char *cache_dir;
 	struct event_base *base;
 	struct cay_api api;
 	char key[CAY_STATE_KEY_MAX + 1];
@@ -154,13 +156,16 @@ static int read_key(struct daemon *d, struct cay_error *err)
 
 static int open_state(struct daemon *d, struct cay_error *err)
 {
-	auto_free char *fallback = NULL;
+	auto_free char *fallback = cay_place_state_dir();
+	const char *path = d->options.state ? d->options.state : fallback;
 	unsigned swept = 0;
 
-	if (!d->options.state && cay_state_default_path(&fallback, err) < 0)
-		return -1;
-	if (cay_state_open(d->options.state ? d->options.state : fallback, &d->state, &swept, err) <
-	    0)
+	if (!path) {
+		cay_fail(err, CAY_E_INVALID, 0, "no home folder is known");
+		return cay_fail_hint(err, "name a state folder with --state DIR");
+	}
+	if (cay_state_open(path, &d->state, &swept, err) < 0 ||
+	    cay_place_make_cache_dir(&d->cache_dir, err) < 0)
 		return -1;
 	if (swept)
 		cay_log(CAY_LOG_INFO, "serve", "removed the folders of %u dead sandboxes", swept);
@@ -217,6 +222,7 @@ static int start(struct daemon *d, const void *agent, size_t agent_n, struct cay
 	if (!d->base)
 		return cay_fail(err, CAY_E_SYSTEM, errno, "make the event loop");
 	manager.base = d->base;
+	manager.cache_dir = d->cache_dir;
 	manager.agent_exe_fd = d->agent_fd;
 	if (cay_manager_create(&manager, &d->api.manager, err) < 0)
 		return -1;
@@ -258,6 +264,7 @@ static void finish(struct daemon *d)
 			unlink(*where + 5);
 	cay_cleanup_close(&d->agent_fd);
 	cay_state_close(&d->state);
+	free(d->cache_dir);
 	cay_strv_free(d->api.access.hosts);
 	cay_buf_fini(&d->urls);
 	explicit_bzero(d->key, sizeof(d->key));

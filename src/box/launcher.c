@@ -69,6 +69,15 @@ static int send_failed(struct cay_error *err)
 	return cay_fail(err, CAY_E_UNAVAILABLE, errno, "the launcher does not answer");
 }
 
+int cay_launcher_prepare(struct cay_launcher *l, const char *cache_dir, struct cay_error *err)
+{
+	json_t *m = json_object();
+
+	json_object_set_new(m, "op", json_string("prepare"));
+	json_object_set_new(m, "cache_dir", json_string(cache_dir));
+	return cay_launcher_send(l->sock, m, NULL, 0) < 0 ? send_failed(err) : 0;
+}
+
 int cay_launcher_create(struct cay_launcher *l, uint64_t tag, const struct cay_box_spec *spec,
 			int listen_fd, int log_fd, json_t *config, struct cay_error *err)
 {

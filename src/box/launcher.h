@@ -25,6 +25,11 @@ void cay_launcher_stop(struct cay_launcher *l);
 /* Readable when an event waits; end of file (see next_event) when the launcher has died. */
 int cay_launcher_fd(const struct cay_launcher *l);
 
+/* Asks for what the first sandbox would otherwise wait for (the skeleton layer). No event follows;
+ * a failure shows in the first report. */
+int cay_launcher_prepare(struct cay_launcher *l, const char *cache_dir,
+			 struct cay_error *err) CAY_NODISCARD;
+
 /* Asks for a sandbox. listen_fd, log_fd: as in struct cay_box_agent; stay the caller's. config is
  * copied. */
 int cay_launcher_create(struct cay_launcher *l, uint64_t tag, const struct cay_box_spec *spec,

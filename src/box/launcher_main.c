@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "box/launcher_wire.h"
+#include "box/skeleton.h"
 #include "box/start.h"
 #include "kern/pidfd.h"
 
@@ -359,6 +360,16 @@ static void destroy(struct launcher *l, uint64_t tag, const char *name)
 	cay_pidfd_signal(sandbox->box.pidfd, SIGKILL);
 }
 
+static void prepare(const char *cache_dir)
+{
+	auto_free char *path = NULL;
+	auto_close int fd = -1;
+	struct cay_error ignored;
+
+	if (cay_skeleton_open(cache_dir, geteuid() == 0, &fd, &path, &ignored) < 0)
+		return; /* each sandbox tries again, and reports it */
+}
+
 /* ---- the loop ---- */
 
 static void handle(struct launcher *l, const json_t *m, const int *fds, size_t n_fds)
@@ -375,6 +386,8 @@ static void handle(struct launcher *l, const json_t *m, const int *fds, size_t n
 			send_failure(l, tag, name, &err);
 	} else if (op && !strcmp(op, "destroy")) {
 		destroy(l, tag, name);
+	} else if (op && !strcmp(op, "prepare")) {
+		prepare(json_string_value(json_object_get(m, "cache_dir")));
 	}
 }
 

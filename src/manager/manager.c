@@ -484,7 +484,7 @@ static int open_providers(struct cay_manager *m, struct cay_error *err)
 {
 	const struct cay_provider_host host = {
 		.base = m->options.base,
-		.cache_dir = m->options.state->cache_dir,
+		.cache_dir = m->options.cache_dir,
 		.agent_exe_fd = m->options.agent_exe_fd,
 	};
 	size_t n = 0;

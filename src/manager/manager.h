@@ -15,6 +15,7 @@ struct cay_state;
 struct cay_manager_options {
 	struct event_base *base;
 	const struct cay_state *state; /* outlives the manager */
+	const char *cache_dir;         /* the same; for what may be made again */
 	int agent_exe_fd;              /* stays the caller's */
 	unsigned max_sandboxes;        /* live at once */
 };

@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/file.h>
 
@@ -13,32 +12,6 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/path.h"
-
-int cay_state_default_path(char **ret, struct cay_error *err)
-{
-	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	const struct passwd *pw;
-
-	if (geteuid() == 0) {
-		*ret = cay_strdup("/var/lib/cay");
-		return 0;
-	}
-	if (xdg && xdg[0] == '/') {
-		*ret = cay_format("%s/cay", xdg);
-		return 0;
-	}
-	if (!home || home[0] != '/') {
-		pw = getpwuid(geteuid());
-		home = pw ? pw->pw_dir : NULL;
-	}
-	if (!home) {
-		cay_fail(err, CAY_E_INVALID, 0, "no home folder is known for uid %u",
-			 (unsigned)geteuid());
-		return cay_fail_hint(err, "name a folder with --state DIR");
-	}
-	*ret = cay_format("%s/.local/state/cay", home);
-	return 0;
-}
 
 static bool is_empty(int dir_fd)
 {
@@ -138,7 +111,6 @@ static int fill(const char *path, struct cay_state *s, unsigned *ret_swept, stru
 {
 	if (make_folder(path, s, err) < 0 || check_private(s, err) < 0 || take_lock(s, err) < 0)
 		return -1;
-	s->cache_dir = cay_format("%s/cache", s->path);
 	s->sandboxes_fd = cay_path_mkdirs(s->dir_fd, "sandboxes", 0700, CAY_PATH_NO_LINKS);
 	if (s->sandboxes_fd < 0)
 		return cay_fail(err, cay_error_from_errno(errno), errno, "make '%s/sandboxes'",
@@ -165,7 +137,6 @@ void cay_state_close(struct cay_state *s)
 	cay_cleanup_close(&s->sandboxes_fd);
 	cay_cleanup_close(&s->lock_fd);
 	cay_cleanup_close(&s->dir_fd);
-	free(s->cache_dir);
 	free(s->path);
 	*s = (struct cay_state){.dir_fd = -1, .lock_fd = -1, .sandboxes_fd = -1};
 }

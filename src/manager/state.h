@@ -5,7 +5,6 @@
  *	STATE/            0700, ours alone
  *	  lock            held with flock(2) while the daemon lives; its pid, for people
  *	  api-key         0600: the key, where CAY_API_KEY does not give one
- *	  cache/          what the local engine keeps between runs
  *	  sandboxes/<id>/ socket and log of one living sandbox
  *
  * Sandboxes end with the daemon that made them, so whatever is below sandboxes/ when the lock has
@@ -17,12 +16,8 @@
 
 struct cay_state {
 	char *path; /* absolute, symlinks resolved */
-	char *cache_dir;
 	int dir_fd, lock_fd, sandboxes_fd;
 };
-
-/* $XDG_STATE_HOME/cay or ~/.local/state/cay; /var/lib/cay for root. The caller frees it. */
-int cay_state_default_path(char **ret, struct cay_error *err) CAY_NODISCARD;
 
 /* Creates what is missing, takes the lock (CONFLICT if another daemon holds it), sweeps.
  * *ret_swept: how many folders of dead sandboxes were removed. */

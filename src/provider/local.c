@@ -415,7 +415,9 @@ static int local_open(const struct cay_provider_host *host, struct cay_provider 
 	l->host = *host;
 	TAILQ_INIT(&l->all);
 	TAILQ_INIT(&l->waiting);
-	if (launcher_open(l, err) < 0) {
+	if (launcher_open(l, err) < 0 ||
+	    cay_launcher_prepare(l->launcher, l->host.cache_dir, err) < 0) {
+		launcher_close(l);
 		free(l);
 		return -1;
 	}

@@ -90,7 +90,7 @@ struct cay_machine_events {
 /* What every provider gets from the program; borrowed, outlives the provider. */
 struct cay_provider_host {
 	struct event_base *base;
-	const char *cache_dir; /* of this user; created by who uses it */
+	const char *cache_dir; /* of this user, private; for what may be made again */
 	int agent_exe_fd;      /* cay-agent, executable by descriptor */
 };
 
