@@ -75,8 +75,10 @@ static void take_connection(struct cay_listener *l, int fd)
 		refuse(fd);
 		return;
 	}
-	if (!l->is_unix)
+	if (!l->is_unix) {
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	}
 	cay_conn_create(s, fd, l->is_unix);
 }
 

@@ -15,8 +15,8 @@ struct cay_ws;
 struct cay_ws_ops {
 	void (*on_message)(struct cay_ws *ws, bool text, const void *data, size_t n, void *arg);
 	void (*on_drain)(struct cay_ws *ws, void *arg); /* may be NULL */
-	/* The last call: the connection is gone; code as received, or 1006. Destroyed afterwards.
-	 */
+	/* The last call: the connection is over; code as received, 1005 where the peer gave none,
+	 * 1006 where it went without closing or broke the protocol. Destroyed afterwards. */
 	void (*on_close)(struct cay_ws *ws, int code, void *arg);
 };
 
@@ -34,6 +34,9 @@ bool cay_ws_send(struct cay_ws *ws, bool text, const void *data, size_t n);
 
 /* Sends a close frame and waits a moment for the peer's; on_close follows. */
 void cay_ws_close(struct cay_ws *ws, int code, const char *reason);
+
+/* Drops the connection: no callback follows. Allowed in on_message and on_drain; NULL is fine. */
+void cay_ws_destroy(struct cay_ws *ws);
 
 /* Stops and starts reading, for back-pressure. */
 void cay_ws_pause(struct cay_ws *ws);
