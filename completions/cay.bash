@@ -24,7 +24,7 @@ _cay() {
 			return
 		fi
 	done
-	local commands='run doctor bench serve create ls show cp rm help version completion'
+	local commands='run doctor bench serve create ls show exec sh cp rm help version completion'
 	if ((COMP_CWORD == 1)); then
 		_cay_words "$commands --help --version"
 		return
@@ -64,6 +64,14 @@ _cay() {
 	ls,--state) _cay_files -d; return ;;
 	show,--server) :; return ;;
 	show,--state) _cay_files -d; return ;;
+	exec,--env | exec,-e) :; return ;;
+	exec,--cwd) :; return ;;
+	exec,--timeout) :; return ;;
+	exec,--server) :; return ;;
+	exec,--state) _cay_files -d; return ;;
+	sh,--cwd) :; return ;;
+	sh,--server) :; return ;;
+	sh,--state) _cay_files -d; return ;;
 	cp,--server) :; return ;;
 	cp,--state) _cay_files -d; return ;;
 	rm,--server) :; return ;;
@@ -84,6 +92,10 @@ _cay() {
 	ls,*) : ;;
 	show,-*) _cay_words '--server --state --json --help' ;;
 	show,*) _cay_sandboxes ;;
+	exec,-*) _cay_words '--interactive --tty --env --cwd --timeout --server --state --json --help' ;;
+	exec,*) _cay_sandboxes ;;
+	sh,-*) _cay_words '--cwd --server --state --json --help' ;;
+	sh,*) _cay_sandboxes ;;
 	cp,-*) _cay_words '--server --state --json --help' ;;
 	cp,*) _cay_files -f ;;
 	rm,-*) _cay_words '--all --server --state --json --help' ;;

@@ -115,10 +115,13 @@ def test_mistakes(cay, args, status, message, hint):
     done = cay(*args)
     assert done.returncode == status, done.err
     assert done.out == ""
+    if "--json" in args:
+        assert message in json.loads(done.err)["error"]["message"]
+        return
     first, _, rest = done.err.partition("\n")
     assert first.startswith("cay: ") and message in first
     assert hint in rest
-    if "--json" in args or "needs a value" in message:
+    if "needs a value" in message:
         return
     where = args.index("--") if "--" in args else len(args)
     as_json = cay(*args[:where], "--json", *args[where:])
