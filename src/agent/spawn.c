@@ -140,11 +140,13 @@ static int arrange_fds(const struct cay_spawn *spawn)
 			return -1;
 	syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC);
 	/* Last, because dup2 makes a descriptor that survives execve. */
-	if (!spawn->extra_fd)
-		return 0;
-	if (spawn->extra_fd == spawn->extra_as)
-		return fcntl(spawn->extra_fd, F_SETFD, 0);
-	return dup2(spawn->extra_fd, spawn->extra_as) < 0 ? -1 : 0;
+	for (size_t i = 0; i < spawn->n_extra; i++) {
+		const struct cay_spawn_fd *e = &spawn->extra[i];
+
+		if (e->fd == e->as ? fcntl(e->fd, F_SETFD, 0) < 0 : dup2(e->fd, e->as) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int execute(struct launch *l)

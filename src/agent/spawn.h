@@ -32,8 +32,10 @@ struct cay_spawn {
 	const char *cwd;
 	int stdio[3];  /* become 0, 1, 2; stay the caller's; each >= 3 */
 	bool terminal; /* stdio[0] is a terminal: make it the controlling one */
-	int extra_fd;  /* becomes extra_as in the child; 0: none */
-	int extra_as;
+	struct cay_spawn_fd {
+		int fd, as; /* fd becomes `as` in the child; as >= 3 */
+	} extra[2];
+	size_t n_extra;
 };
 
 int cay_spawn(const struct cay_spawner *s, const struct cay_spawn *spawn, pid_t *ret_pid,
