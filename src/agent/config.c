@@ -135,6 +135,7 @@ void cay_agent_config_fini(struct cay_agent_config *c)
 		close(c->work_cgroup_fds[i]);
 	if (c->memory_events_fd >= 0)
 		close(c->memory_events_fd);
+	*c = (struct cay_agent_config){.memory_events_fd = -1};
 }
 
 int cay_agent_config_set_working_dir(struct cay_agent_config *c, const char *dir,

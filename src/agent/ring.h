@@ -50,3 +50,9 @@ struct cay_ring_span {
 	size_t n;
 };
 void cay_ring_peek(const struct cay_ring *r, uint64_t offset, struct cay_ring_span *ret);
+
+/* Copies up to max bytes of one stream from an offset on; span->data is buf. Where `text` is set, a
+ * UTF-8 sequence is not cut: not by max, and not by the end of the ring as long as `growing`. n is 0
+ * when there is nothing (yet). max is at least 4. */
+void cay_ring_read(const struct cay_ring *r, uint64_t offset, bool text, bool growing, char *buf,
+		   size_t max, struct cay_ring_span *ret);

@@ -19,6 +19,10 @@ struct cay_service {
 	int root_fd; /* "/", for paths of clients */
 };
 
+/* The first call: from here on no other process can look into this one (prctl(2), PR_SET_DUMPABLE),
+ * and its files in /proc belong to root. The one that is still needed is opened before. */
+void cay_service_begin(struct cay_service *s);
+
 /* Takes the configuration over, whatever the result. */
 int cay_service_init(struct cay_service *s, struct cay_agent_config *config,
 		     struct cay_error *err) CAY_NODISCARD;

@@ -404,6 +404,11 @@ int cay_shell_exit_code(const struct cay_shell *s)
 	return s->exit_code;
 }
 
+int64_t cay_shell_background_pid(const struct cay_shell *s)
+{
+	return s->prompt.background_pid;
+}
+
 const char *cay_shell_cwd(const struct cay_shell *s)
 {
 	return s->prompt.cwd;

@@ -58,8 +58,9 @@ int cay_shell_create(struct cay_service *service, const char *cwd, const struct 
 void cay_shell_destroy(struct cay_shell *s); /* ends bash and its foreground; NULL is fine */
 
 enum cay_shell_state cay_shell_state(const struct cay_shell *s);
-int cay_shell_exit_code(const struct cay_shell *s);    /* of the last command; -1: not known */
-const char *cay_shell_cwd(const struct cay_shell *s);  /* as bash says; never NULL */
+int cay_shell_exit_code(const struct cay_shell *s); /* of the last command; -1: not known */
+int64_t cay_shell_background_pid(const struct cay_shell *s); /* $! at the last prompt, or -1 */
+const char *cay_shell_cwd(const struct cay_shell *s);        /* as bash says; never NULL */
 const char *cay_shell_path(const struct cay_shell *s); /* its PATH; "" before the first prompt */
 
 /* Executes one complete (or incomplete) command, as if it had been typed. IDLE only. */

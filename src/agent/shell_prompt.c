@@ -11,7 +11,7 @@
 enum {
 	MESSAGE_MAX = 64 << 10, /* one write of bash */
 	RECORD_MAX = 256 << 10, /* status, folder and PATH together */
-	RECORD_FIELDS = 3,
+	RECORD_FIELDS = 4,
 	TOKEN_LEN = 24,
 };
 
@@ -74,7 +74,7 @@ static pid_t sender(struct msghdr *msg)
 	return pid;
 }
 
-/* Takes one whole record off the front: status NUL folder NUL path NUL. No field can hold a NUL, so
+/* Takes one whole record off the front: status NUL background pid NUL folder NUL path NUL. No field can hold a NUL, so
  * a record that bash wrote in several messages is put together without doubt. */
 static bool take_record(struct cay_shell_prompt *p)
 {
@@ -94,10 +94,12 @@ static bool take_record(struct cay_shell_prompt *p)
 		if (cay_text_int(field[0], "status", 0, 255, &status, &err) < 0)
 			status = -1;
 		p->exit_code = (int)status;
+		if (cay_text_int(field[1], "pid", 1, INT32_MAX, &p->background_pid, &err) < 0)
+			p->background_pid = -1;
 		free(p->cwd);
 		free(p->path);
-		p->cwd = cay_strdup(field[1]);
-		p->path = cay_strdup(field[2]);
+		p->cwd = cay_strdup(field[2]);
+		p->path = cay_strdup(field[3]);
 	}
 	p->arrived = true;
 	cay_buf_consume(&p->partial, (size_t)(at - p->partial.data));
@@ -199,14 +201,19 @@ char *cay_shell_prompt_install(const struct cay_shell_sentinel *t)
 {
 	/* The leading "$?" is that of the command before. PROMPT_COMMAND is an array since bash 5.1:
 	 * a high element leaves the first one, which everybody assigns, to the user, and runs last,
-	 * so that our prompt stays. xtrace and errors of the hook go nowhere. */
-	static const char format[] =
-		" \\builtin printf '%%s\\0%%s\\0%%s\\0' \"$?\" \"$PWD\" \"$PATH\" 2>/dev/null"
-		" >&%d; _cay='{ \\builtin printf \"%%s\\0%%s\\0%%s\\0\" \"$?\" \"$PWD\""
-		" \"$PATH\" >&%d; PS1=\"%s\"; } 2>/dev/null';"
-		" if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] > 500));"
-		" then PROMPT_COMMAND[99]=$_cay; else PROMPT_COMMAND=$_cay; fi;"
-		" unset _cay; PS2=; alias git='git --no-pager'\n";
+	 * so that our prompt stays. xtrace and errors of the hook go nowhere; "-" keeps it working
+	 * under set -u. */
+#define MESSAGE(quote)                                                                             \
+	"\\builtin printf " quote "%%s\\0%%s\\0%%s\\0%%s\\0" quote                                 \
+	" \"$?\" \"${!-}\" \"${PWD-}\" \"${PATH-}\""
+	static const char format[] = " " MESSAGE(
+		"'") " 2>/dev/null >&%d;"
+		     " _cay='{ " MESSAGE(
+			     "\"") " >&%d; PS1=\"%s\"; } 2>/dev/null';"
+				   " if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] > 500));"
+				   " then PROMPT_COMMAND[99]=$_cay; else PROMPT_COMMAND=$_cay; fi;"
+				   " unset _cay; PS2=; alias git='git --no-pager'\n";
+#undef MESSAGE
 
 	return cay_format(format, CAY_SHELL_PROMPT_FD, CAY_SHELL_PROMPT_FD, t->as_set);
 }

@@ -20,6 +20,7 @@ struct cay_shell_prompt {
 	int fd;       /* our end, non-blocking */
 	bool arrived; /* a message since the owner has last cleared this */
 	int exit_code;
+	int64_t background_pid; /* $!, or -1 */
 	char *cwd, *path;
 	/* The next message is the one that counts, until it has been used: the one after it says how
 	 * our own installing ended. */

@@ -72,14 +72,22 @@ static void enter(struct cay_conn *c, enum conn_state state)
 	}
 }
 
-/* Refuses the request in hand, if it is not answered yet; the connection is of no more use. */
+/* Refuses the request in hand, if it is not answered yet; the connection is of no more use. A
+ * handler that has been waiting for its body is told that it will not come. */
 static void fail(struct cay_conn *c, const struct cay_error *err)
 {
+	struct cay_http_req *req = c->req;
+	void (*on_close)(struct cay_http_req *req, void *arg);
+
 	c->closing = true;
-	if (!c->req || c->req->answered)
+	if (!req || req->answered)
 		return;
-	c->req->keep = false;
-	cay_http_reply_error(c->req, err);
+	req->keep = false;
+	on_close = req->on_close;
+	req->on_close = NULL;
+	if (on_close)
+		on_close(req, req->on_close_arg);
+	cay_http_reply_error(req, err);
 }
 
 static void begin_body(struct cay_conn *c, struct cay_http_req *req, enum cay_framing framing,

@@ -160,8 +160,9 @@ void cay_http_receive(struct cay_http_req *req, const struct cay_http_body_ops *
 void cay_http_pause(struct cay_http_req *req);
 void cay_http_resume(struct cay_http_req *req);
 
-/* The client went away, or the server stops, before the answer was complete: the request is invalid
- * after the callback returns. Every handler that answers later sets this. */
+/* The client went away, its body was malformed, too large or refused by on_data, or the server stops,
+ * before the answer was complete: the request is invalid after the callback returns, and the
+ * callback does not answer. Every handler that answers later sets this. */
 void cay_http_on_close(struct cay_http_req *req, void (*on_close)(struct cay_http_req *, void *arg),
 		       void *arg);
 

@@ -29,6 +29,7 @@ static void setup(void)
 	struct cay_agent_config config;
 	struct cay_error err;
 
+	cay_service_begin(&service);
 	cay_agent_config_init(&config);
 	CHECK(cay_service_init(&service, &config, &err) == 0);
 }

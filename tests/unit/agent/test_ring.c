@@ -94,6 +94,33 @@ static void bounds_the_number_of_segments(void)
 	cay_ring_fini(&r);
 }
 
+static void reads_text_without_cutting_characters(void)
+{
+	struct cay_ring_span s;
+	struct cay_ring r;
+	char buf[4];
+
+	cay_ring_init(&r);
+	cay_ring_write(&r, CAY_STDOUT, "abc\xe2\x82", 5);
+	cay_ring_read(&r, 0, true, true, buf, sizeof(buf), &s);
+	CHECK_INT(s.n, 3);
+	cay_ring_read(&r, 3, true, true, buf, sizeof(buf), &s);
+	CHECK_INT(s.n, 0);
+	cay_ring_read(&r, 3, true, false, buf, sizeof(buf), &s);
+	CHECK_INT(s.n, 2);
+	cay_ring_read(&r, 3, false, true, buf, sizeof(buf), &s);
+	CHECK_INT(s.n, 2);
+	cay_ring_write(&r, CAY_STDOUT, "\xac", 1);
+	cay_ring_read(&r, 3, true, true, buf, sizeof(buf), &s);
+	CHECK_INT(s.n, 3);
+	cay_ring_write(&r, CAY_STDERR, "\xff\x80\x80\x80", 4);
+	cay_ring_read(&r, 6, true, true, buf, sizeof(buf), &s);
+	CHECK_INT(s.n, 4);
+	CHECK_INT(s.stream, CAY_STDERR);
+	cay_ring_fini(&r);
+}
+
 TAP_MAIN({"keeps_order_and_streams", keeps_order_and_streams},
 	 {"drops_the_oldest_and_counts", drops_the_oldest_and_counts},
-	 {"bounds_the_number_of_segments", bounds_the_number_of_segments})
+	 {"bounds_the_number_of_segments", bounds_the_number_of_segments},
+	 {"reads_text_without_cutting_characters", reads_text_without_cutting_characters})
