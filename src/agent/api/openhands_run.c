@@ -57,6 +57,7 @@ struct metadata {
 	int exit_code;
 	int64_t pid;
 	bool known; /* user, host, folder, interpreter */
+	const char *cwd;
 	const char *prefix;
 	const char *suffix;
 };
@@ -123,8 +124,7 @@ static json_t *metadata_json(const struct cay_oh_session *s, const struct metada
 	json_t *j;
 
 	if (m->known) {
-		python = find_python(s->shell ? cay_shell_path(s->shell) : "",
-				     cay_oh_session_cwd(s));
+		python = find_python(cay_shell_path(s->shell), m->cwd);
 		gethostname(host, sizeof(host) - 1);
 		host[strcspn(host, ".")] = '\0';
 	}
@@ -132,7 +132,7 @@ static json_t *metadata_json(const struct cay_oh_session *s, const struct metada
 		      (json_int_t)m->pid, "username",
 		      string_or_null(s->service->config.username, m->known), "hostname",
 		      string_or_null(host, m->known), "working_dir",
-		      string_or_null(cay_oh_session_cwd(s), m->known), "py_interpreter_path",
+		      string_or_null(m->cwd, m->known), "py_interpreter_path",
 		      string_or_null(python ? python : "", m->known));
 	json_object_set_new(j, "prefix", cay_json_bytes(m->prefix, strlen(m->prefix)));
 	json_object_set_new(j, "suffix", cay_json_bytes(m->suffix, strlen(m->suffix)));
@@ -189,7 +189,7 @@ static void take_output(struct cay_oh_session *s, const char *echo, const char *
 		text = without_prefix(text, s->previous_output);
 		*prefix = continued;
 	}
-	text = skip_blanks(without_prefix(skip_blanks(text), echo));
+	text = skip_blanks(without_prefix(skip_blanks(text), skip_blanks(echo)));
 	for (n = strlen(text); n > 0 && strchr(blanks, text[n - 1]); n--)
 		;
 	cay_buf_append(content, text, n);
@@ -246,6 +246,7 @@ static void complete(struct cay_oh_session *s)
 	struct metadata m = {.exit_code = cay_shell_exit_code(s->shell),
 			     .pid = cay_shell_background_pid(s->shell),
 			     .known = true,
+			     .cwd = ended ? s->start_dir : cay_shell_cwd(s->shell),
 			     .prefix = "",
 			     .suffix = suffix};
 	struct cay_shell *shell = s->shell;
@@ -267,12 +268,10 @@ static void complete(struct cay_oh_session *s)
 	take_output(s, r->sent ? cay_shell_echo(shell) : r->command, &m.prefix, "", &content);
 	s->previous = STATUS_COMPLETED;
 	forget_output(s);
-	if (ended)
-		s->shell = NULL;
 	result = observation(s, r->command, content.data, content.len, r->hidden, &m);
 	cay_buf_fini(&content);
 	if (ended)
-		cay_shell_destroy(shell);
+		cay_shell_destroy(TAKE_PTR(s->shell));
 	else
 		cay_shell_clear(shell);
 	finish(s, result);

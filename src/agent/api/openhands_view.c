@@ -17,6 +17,7 @@ enum {
 	FILE_MAX = 10 << 20,
 	FOLDER_DEPTH = 2,
 	OUT_MAX = 64 << 20,
+	RANGE_MAX = 4096,
 };
 
 #define FILE_CLIPPED                                                                               \
@@ -94,7 +95,7 @@ static int read_range(const json_t *view_range, int64_t n_lines, struct range *r
 	auto_free char *why = NULL;
 
 	*ret = (struct range){.first = 1, .last = n_lines, .whole = true};
-	cay_buf_init(&shown, 4096);
+	cay_buf_init(&shown, RANGE_MAX);
 	if (!view_range || json_is_null(view_range))
 		return 0;
 	cay_oh_repr(view_range, &shown);
@@ -211,10 +212,12 @@ static bool is_folder(const struct cay_service *s, const char *dir, const char *
 static void view_folder(const struct cay_service *s, const char *path, struct cay_buf *out)
 {
 	struct cay_files_list list;
+	char plain[CAY_PATH_MAX]; /* without "..", which a listing does not take */
 	struct cay_error err;
 	size_t from, hidden = 0;
 
-	if (cay_files_list(s->root_fd, path, FOLDER_DEPTH, &list, &err) < 0) {
+	if (cay_path_normalize(path, plain, &err) < 0 ||
+	    cay_files_list(s->root_fd, plain, FOLDER_DEPTH, &list, &err) < 0) {
 		cay_buf_printf(out, "ERROR:\n%s", err.msg);
 		return;
 	}
@@ -243,40 +246,39 @@ static void view_folder(const struct cay_service *s, const char *path, struct ca
 
 /* ---- both ---- */
 
+static void view_relative(const struct cay_service *s, const char *path, struct cay_buf *out)
+{
+	auto_free char *meant = cay_format("%s/%s", s->config.working_dir, path);
+	auto_close int there = cay_path_open(s->root_fd, meant, O_PATH, 0, CAY_PATH_IN_ROOT);
+	auto_free char *hint =
+		there >= 0 ? cay_format(" Maybe you meant %s?", meant) : cay_strdup("");
+	auto_free char *why =
+		cay_format("The path should be an absolute path, starting with `/`.%s", hint);
+
+	invalid(out, "path", path, why);
+}
+
 static void view(const struct cay_service *s, const char *path, const json_t *view_range,
 		 struct cay_buf *out)
 {
-	auto_close int fd = -1;
+	auto_close int fd = cay_path_open(s->root_fd, path, O_PATH, 0, CAY_PATH_IN_ROOT);
 	struct stat st;
 
 	if (path[0] != '/') {
-		auto_free char *meant = cay_format("%s/%s", s->config.working_dir, path);
-		auto_free char *hint = cay_format(" Maybe you meant %s?", meant);
-		auto_close int there =
-			cay_path_open(s->root_fd, meant, O_PATH, 0, CAY_PATH_IN_ROOT);
-		auto_free char *why = cay_format("The path should be an absolute path, starting "
-						 "with `/`.%s",
-						 there >= 0 ? hint : "");
-
-		invalid(out, "path", path, why);
-		return;
-	}
-	fd = cay_path_open(s->root_fd, path, O_PATH, 0, CAY_PATH_IN_ROOT);
-	if (fd < 0 || fstat(fd, &st) < 0) {
+		view_relative(s, path, out);
+	} else if (fd < 0 || fstat(fd, &st) < 0) {
 		auto_free char *why =
 			cay_format("The path %s does not exist. Please provide a valid "
 				   "path.",
 				   path);
 
 		invalid(out, "path", path, why);
-		return;
-	}
-	if (!S_ISDIR(st.st_mode)) {
+	} else if (!S_ISDIR(st.st_mode)) {
 		view_file(s, path, view_range, out);
 	} else if (view_range && !json_is_null(view_range)) {
 		auto_buf struct cay_buf shown;
 
-		cay_buf_init(&shown, 4096);
+		cay_buf_init(&shown, RANGE_MAX);
 		cay_oh_repr(view_range, &shown);
 		invalid(out, "view_range", shown.data,
 			"The `view_range` parameter is not allowed when `path` points to a "
