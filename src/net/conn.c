@@ -77,7 +77,7 @@ static void enter(struct cay_conn *c, enum conn_state state)
 static void fail(struct cay_conn *c, const struct cay_error *err)
 {
 	struct cay_http_req *req = c->req;
-	void (*on_close)(struct cay_http_req *req, void *arg);
+	void (*on_close)(struct cay_http_req * req, void *arg);
 
 	c->closing = true;
 	if (!req || req->answered)

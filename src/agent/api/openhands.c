@@ -133,6 +133,7 @@ static void free_turn(struct turn *t)
 	free(t);
 }
 
+/* detail: what went wrong where there is no observation. */
 static void end_turn(struct cay_openhands *o, json_t *observation, const char *detail)
 {
 	struct turn *t = o->first;
@@ -145,7 +146,7 @@ static void end_turn(struct cay_openhands *o, json_t *observation, const char *d
 	if (t->req && observation)
 		cay_http_reply_json(t->req, 200, observation);
 	else if (t->req)
-		answer_internal(t->req, detail);
+		answer_internal(t->req, detail ? detail : "");
 	else
 		json_decref(observation);
 	free_turn(t);

@@ -52,7 +52,8 @@ static const char *read_n(const char *type, const char *body, size_t n, size_t s
 }
 
 #define TYPE              "multipart/form-data; boundary=XX"
-#define DISPOSITION(rest) "Content-Disposition: form-data; " rest "\r\n"
+#define FORM_DATA         "Content-Disposition: form-data; "
+#define DISPOSITION(rest) FORM_DATA rest "\r\n"
 
 /* The same in every way to split the body. */
 static void check_all(const char *type, const char *body, const char *want)
@@ -72,34 +73,14 @@ static void check_all(const char *type, const char *body, const char *want)
 
 static void reads_parts(void)
 {
-	check_all(
-		TYPE,
-		"--XX\r\n" DISPOSITION(
-			"name=\"a\"") "\r\nvalue\r\n"
-				      "--XX  \t\r\n" DISPOSITION("name=\"file\"; filename=\"x "
-								 "\\\"y\\\".txt\"") "content-type: "
-										    " text/"
-										    "plain\r\nX-"
-										    "Other: "
-										    "1\r\n\r\nline"
-										    "\r\nline\r\n\r"
-										    "\n"
-										    "--"
-										    "XX\r"
-										    "\n" DISPOSITION(
-											    "NAME="
-											    "b") "\r\n\r\n"
-												 "-"
-												 "-"
-												 "X"
-												 "X"
-												 "-"
-												 "-"
-												 "\r\nepilogue --XX\r\n",
-		"[a|-|-]value;[file|x \"y\".txt|text/plain]line\r\nline\r\n;[b|-|-];");
+	check_all(TYPE,
+		  "--XX\r\n" FORM_DATA "name=\"a\"\r\n\r\nvalue\r\n"
+		  "--XX  \t\r\n" FORM_DATA "name=\"file\"; filename=\"x \\\"y\\\".txt\"\r\n"
+		  "content-type:  text/plain\r\nX-Other: 1\r\n\r\nline\r\nline\r\n\r\n"
+		  "--XX\r\n" FORM_DATA "NAME=b\r\n\r\n\r\n--XX--\r\nepilogue --XX\r\n",
+		  "[a|-|-]value;[file|x \"y\".txt|text/plain]line\r\nline\r\n;[b|-|-];");
 	check_all("Multipart/Form-Data; charset=utf-8; Boundary=\"a b:c\"",
-		  "preamble\r\n--a b:c\r\n" DISPOSITION("name=n") "\r\nv\r\n--a b:c--",
-		  "[n|-|-]v;");
+		  "preamble\r\n--a b:c\r\n" FORM_DATA "name=n\r\n\r\nv\r\n--a b:c--", "[n|-|-]v;");
 	check_all(TYPE, "--XX--", "");
 	check_all(TYPE, "nothing\r\n--XX--", "");
 }
@@ -114,16 +95,10 @@ static void takes_what_only_looks_like_a_boundary(void)
 
 static void keeps_names_as_sent(void)
 {
-	check_all(
-		TYPE,
-		"--XX\r\n" DISPOSITION("name=\"\"; filename=\"C:\\dir\\f.txt\"") "\r\n1\r\n--"
-										 "XX\r"
-										 "\n" DISPOSITION(
-											 "name=\"a;"
-											 "b=c\"; "
-											 "filename="
-											 "../x") "\r\n2\r\n--XX--",
-		"[|C:\\dir\\f.txt|-]1;[a;b=c|../x|-]2;");
+	check_all(TYPE,
+		  "--XX\r\n" FORM_DATA "name=\"\"; filename=\"C:\\dir\\f.txt\"\r\n\r\n1\r\n"
+		  "--XX\r\n" FORM_DATA "name=\"a;b=c\"; filename=../x\r\n\r\n2\r\n--XX--",
+		  "[|C:\\dir\\f.txt|-]1;[a;b=c|../x|-]2;");
 }
 
 static void refuses(void)
