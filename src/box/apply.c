@@ -17,7 +17,6 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "kern/landlock.h"
 #include "kern/mount.h"
 #include "kern/seccomp.h"
 
@@ -446,7 +445,11 @@ static int apply_no_new_privs(struct work *w, struct cay_error *err)
 
 static int apply_landlock(struct work *w, struct cay_error *err)
 {
-	return cay_landlock_scope(&w->in->facts->landlock_scoped, err);
+	auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		return fail(err, "open the root");
+	return cay_landlock_lock(root, &w->in->files, &w->in->facts->landlock, err);
 }
 
 static int apply_seccomp(struct work *w, struct cay_error *err)

@@ -10,6 +10,7 @@
 
 #include "box/plan.h"
 #include "kern/caps.h"
+#include "kern/landlock.h"
 #include "kern/limits.h"
 #include "kern/ns.h"
 
@@ -29,7 +30,7 @@ struct cay_facts {
 	uid_t uid;
 	gid_t gid;
 	int seccomp_mode, no_new_privs;
-	bool landlock_scoped;
+	enum cay_landlock_state landlock;
 };
 
 struct cay_apply {
@@ -38,7 +39,8 @@ struct cay_apply {
 	bool maps_written; /* by a privileged parent; otherwise the child writes its own */
 	struct cay_source workspace, rootfs, skeleton; /* path NULL: there is none */
 	struct cay_limits limits;
-	bool want_facts; /* all of them; some are always checked */
+	struct cay_landlock_files files; /* of the host's that stay usable */
+	bool want_facts;                 /* all of them; some are always checked */
 	struct cay_facts *facts;
 };
 

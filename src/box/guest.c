@@ -115,7 +115,7 @@ static pid_t start_command(const struct cay_box_command *command, int *ret_failu
 		failure = errno;
 		_exit(127);
 	}
-	*ret_failure = pid < 0 ? errno : failure;
+	*ret_failure = failure;
 	return pid;
 }
 
@@ -187,6 +187,8 @@ void cay_guest_main(struct cay_spawn *s, int sock, void *arg)
 	}
 	catch_signals(&set);
 	pid = start_command(guest->command, &failure);
+	if (pid < 0)
+		fail_and_die(sock, "command: vfork");
 	message.facts = s->facts;
 	message.facts.exec_ns = cay_clock_ns();
 	if (failure) {

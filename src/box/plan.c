@@ -328,7 +328,8 @@ static void plan_locks(struct builder *b, const struct cay_box_spec *spec)
 	/* Landlock and seccomp want either a privilege or this. */
 	add(b, CAY_STEP_NO_NEW_PRIVS, NULL, NULL, "no setuid program can give any back");
 	add(b, CAY_STEP_LANDLOCK, NULL, NULL,
-	    "no signal and no abstract socket across the border, should a namespace fail");
+	    "no file outside of the root can be executed or written, whatever /proc links to; no "
+	    "signal or abstract socket crosses");
 	/* Last: the filter forbids what the steps above do. */
 	add(b, CAY_STEP_SECCOMP, NULL, NULL, "less of the kernel can be reached");
 }

@@ -124,13 +124,15 @@ static int try_seccomp(void)
 
 static int try_landlock(void)
 {
-	bool scoped = false;
+	static const struct cay_landlock_files none = {.output = {-1, -1, -1}, .exe = -1};
+	enum cay_landlock_state state = CAY_LANDLOCK_NONE;
+	auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct cay_error err;
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (cay_landlock_scope(&scoped, &err) < 0)
+	if (cay_landlock_lock(root, &none, &state, &err) < 0)
 		return err.sys;
-	return scoped ? 0 : ENOSYS;
+	return state == CAY_LANDLOCK_NONE ? ENOSYS : 0;
 }
 
 static bool exists(const char *path)
@@ -221,9 +223,10 @@ size_t cay_box_probe(const char *cache_dir, struct cay_box_probe *rows, size_t m
 	    "mounted", "no sandbox of level full", "use a kernel with CONFIG_UNIX98_PTYS");
 	add(&r, "seccomp filters", true, try_in(0, try_seccomp), "installed",
 	    "no sandbox of level full", "use a kernel with CONFIG_SECCOMP_FILTER");
-	snprintf(text, sizeof(text), "ABI %d, scopes in force", cay_landlock_abi());
-	add(&r, "Landlock scopes", false, try_in(0, try_landlock), text,
-	    "one wall less behind the namespaces", "use Linux 6.12 or newer with lsm=landlock");
+	snprintf(text, sizeof(text), "ABI %d%s", cay_landlock_abi(),
+		 cay_landlock_abi() < 6 ? ", without scopes (Linux 6.12 has them)" : "");
+	add(&r, "Landlock", false, try_in(0, try_landlock), text,
+	    "one wall less behind the namespaces", "use Linux 5.19 or newer with lsm=landlock");
 	probe_skeleton(&r, cache_dir);
 	probe_cgroups(&r);
 	return r.n;

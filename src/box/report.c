@@ -58,6 +58,12 @@ static json_t *report_namespaces(const struct cay_spawn *s)
 	return list;
 }
 
+static const char *const landlock_names[] = {
+	[CAY_LANDLOCK_NONE] = "none",
+	[CAY_LANDLOCK_FILES] = "files",
+	[CAY_LANDLOCK_SCOPED] = "scoped",
+};
+
 json_t *cay_spawn_report(const struct cay_spawn *s)
 {
 	const struct cay_facts *f = &s->facts;
@@ -78,11 +84,13 @@ json_t *cay_spawn_report(const struct cay_spawn *s)
 	json_object_set_new(
 		report, "seccomp",
 		json_string(f->seccomp_mode == SECCOMP_MODE_FILTER ? "filter" : "none"));
-	json_object_set_new(report, "landlock",
-			    json_string(f->landlock_scoped ? "scoped" : "none"));
-	if (!f->landlock_scoped)
-		json_array_append_new(lost, json_string("Landlock scopes: the kernel is older than "
-							"6.12 or has no Landlock"));
+	json_object_set_new(report, "landlock", json_string(landlock_names[f->landlock]));
+	if (f->landlock == CAY_LANDLOCK_NONE)
+		json_array_append_new(lost, json_string("Landlock (files outside of the root): the "
+							"kernel is older than 5.19 or has none"));
+	if (f->landlock != CAY_LANDLOCK_SCOPED && s->spec->net == CAY_BOX_NET_HOST)
+		json_array_append_new(lost, json_string("Landlock scopes (abstract sockets of the "
+							"host): the kernel is older than 6.12"));
 	if (!s->spec->rootfs)
 		json_object_set_new(report, "skeleton",
 				    json_boolean(s->apply.skeleton.path != NULL));

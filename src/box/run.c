@@ -198,6 +198,8 @@ static int run(struct run *r, const struct cay_box_command *command, struct cay_
 
 	if (cay_relay_open(&r->relay, command, guest.stdio, err) < 0)
 		return -1;
+	for (int i = 0; i < 3 && !command->tty; i++)
+		r->spawn.apply.files.output[i] = guest.stdio[i] >= 0 ? guest.stdio[i] : i;
 	if (r->spawn.spec->timeout_ms)
 		r->deadline_ns = r->spawn.start_ns + r->spawn.spec->timeout_ms * 1000000;
 	result = cay_spawn_fork(&r->spawn, cay_guest_main, &guest, err);

@@ -149,6 +149,7 @@ int cay_spawn_init(struct cay_spawn *s, const struct cay_box_spec *spec, bool wi
 				.pidfd = -1,
 				.sock = -1};
 	s->apply.plan = &s->plan;
+	s->apply.files = (struct cay_landlock_files){.output = {-1, -1, -1}, .exe = -1};
 	s->apply.facts = &s->facts;
 	s->apply.workspace.mount_fd = -1;
 	s->apply.rootfs.mount_fd = -1;

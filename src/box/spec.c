@@ -26,6 +26,8 @@ static int check_folder(const char *path, const char *what, struct cay_error *er
 	}
 	if (!S_ISDIR(st.st_mode))
 		return cay_fail(err, CAY_E_INVALID, 0, "%s '%s' is not a folder", what, path);
+	if (faccessat(AT_FDCWD, path, R_OK | X_OK, AT_EACCESS) < 0)
+		return cay_fail(err, cay_error_from_errno(errno), errno, "%s '%s'", what, path);
 	return 0;
 }
 
@@ -50,8 +52,8 @@ int cay_box_spec_check(const struct cay_box_spec *spec, struct cay_error *err)
 	if (spec->net != CAY_BOX_NET_NONE && spec->net != CAY_BOX_NET_HOST)
 		return cay_fail(err, CAY_E_INVALID, 0, "unknown network mode %d", (int)spec->net);
 	if (spec->memory_bytes &&
-	    check_bound((spec->memory_bytes + mib - 1) / mib, CAY_BOX_MEMORY_MIN_MB,
-			CAY_BOX_MEMORY_MAX_MB, "memory", " MiB", err) < 0)
+	    check_bound(spec->memory_bytes / mib + (spec->memory_bytes % mib != 0),
+			CAY_BOX_MEMORY_MIN_MB, CAY_BOX_MEMORY_MAX_MB, "memory", " MiB", err) < 0)
 		return -1;
 	if (check_bound(spec->pids, CAY_BOX_PIDS_MIN, CAY_BOX_PIDS_MAX, "pids", "", err) < 0)
 		return -1;

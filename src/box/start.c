@@ -201,6 +201,8 @@ int cay_box_start_in(const struct cay_cgroup_host *cgroups, const struct cay_box
 	if (cay_spawn_init(&s, spec, true, cgroups, err) < 0)
 		return -1;
 	s.apply.want_facts = true;
+	s.apply.files.output[0] = agent->log_fd;
+	s.apply.files.exe = agent->exe_fd;
 	result = start(&s, agent, ret, err);
 	cay_spawn_fini(&s, NULL);
 	return result;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Landlock by the raw calls. The scopes are younger than the distribution's header. */
+/* Landlock by the raw calls. What is younger than the distribution's header is defined here. */
 #include "kern/landlock.h"
 
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <sys/syscall.h>
 
@@ -12,9 +13,15 @@ struct ruleset_attr {
 };
 
 enum {
+	/* Without the right to refer (to rename and link between folders), which came with ABI 2,
+	 * every rule on files would take it away. */
+	ABI_WITH_REFER = 2,
+	ABI_WITH_TRUNCATE = 3,
+	ABI_WITH_SCOPES = 6,
+
 	SCOPE_ABSTRACT_UNIX_SOCKET = 1 << 0,
 	SCOPE_SIGNAL = 1 << 1,
-	ABI_WITH_SCOPES = 6,
+	ACCESS_TRUNCATE = 1 << 14,
 };
 
 int cay_landlock_abi(void)
@@ -24,20 +31,58 @@ int cay_landlock_abi(void)
 	return abi > 0 ? (int)abi : 0;
 }
 
-int cay_landlock_scope(bool *ret_scoped, struct cay_error *err)
+static int allow(int ruleset, int fd, uint64_t access)
 {
-	struct ruleset_attr attr = {.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL};
-	auto_close int fd = -1;
+	struct landlock_path_beneath_attr attr = {.allowed_access = access, .parent_fd = fd};
 
-	if (cay_landlock_abi() < ABI_WITH_SCOPES) {
-		*ret_scoped = false;
-		return 0;
+	return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &attr, 0);
+}
+
+/* What is not on a file system (a pipe, a socket, a memfd) needs no rule and can have none. */
+static int allow_file(int ruleset, int fd, uint64_t access)
+{
+	return allow(ruleset, fd, access) < 0 && errno != EBADFD ? -1 : 0;
+}
+
+static int allow_output(int ruleset, const int output[3], uint64_t access)
+{
+	for (int i = 0; i < 3; i++) {
+		int fd = output[i];
+		int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+		if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH))
+			continue;
+		if (allow_file(ruleset, fd, access) < 0)
+			return -1;
 	}
-	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-	if (fd < 0)
-		return cay_fail(err, CAY_E_SYSTEM, errno, "landlock_create_ruleset");
-	if (syscall(SYS_landlock_restrict_self, fd, 0) < 0)
+	return 0;
+}
+
+int cay_landlock_lock(int root_fd, const struct cay_landlock_files *files,
+		      enum cay_landlock_state *ret_state, struct cay_error *err)
+{
+	int abi = cay_landlock_abi();
+	uint64_t write =
+		LANDLOCK_ACCESS_FS_WRITE_FILE | (abi >= ABI_WITH_TRUNCATE ? ACCESS_TRUNCATE : 0);
+	struct ruleset_attr attr = {
+		.handled_access_fs = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_REFER | write,
+		.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL,
+	};
+	bool scoped = abi >= ABI_WITH_SCOPES;
+	auto_close int ruleset = -1;
+
+	*ret_state = CAY_LANDLOCK_NONE;
+	if (abi < ABI_WITH_REFER)
+		return 0;
+	/* An older kernel knows a shorter struct. */
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr,
+			       scoped ? sizeof(attr) : sizeof(attr.handled_access_fs), 0);
+	if (ruleset < 0 || allow(ruleset, root_fd, attr.handled_access_fs) < 0 ||
+	    allow_output(ruleset, files->output, write) < 0 ||
+	    (files->exe >= 0 && allow_file(ruleset, files->exe, LANDLOCK_ACCESS_FS_EXECUTE) < 0))
+		return cay_fail(err, CAY_E_SYSTEM, errno, "make the Landlock rules");
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		return cay_fail(err, CAY_E_SYSTEM, errno, "landlock_restrict_self");
-	*ret_scoped = true;
+	*ret_state = scoped ? CAY_LANDLOCK_SCOPED : CAY_LANDLOCK_FILES;
 	return 0;
 }

@@ -15,7 +15,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "box/box.h"
+#include "kern/cgroup.h"
 #include "tap.h"
 
 /* A folder for the cache and the sockets, and a launcher. */
@@ -39,6 +41,43 @@ static bool can_make_sandboxes(void)
 	return true;
 }
 
+/* What a launcher that was killed leaves: a group named after a process that is no more. */
+static char stale[64];
+
+static void leave_a_group(void)
+{
+	const struct cay_cgroup_limits limits = {.memory_bytes = 64 << 20, .pids = 50, .cpus = 1};
+	char reason[CAY_CGROUP_CONTROLLERS][160];
+	struct cay_cgroup_host host;
+	struct cay_cgroup g;
+	struct cay_error err;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	snprintf(stale, sizeof(stale), "cay-%d-stale", (int)pid);
+	cay_cgroup_host_open(&host);
+	CHECK_INT(cay_cgroup_create(&host, stale, true, &limits, &g, reason, &err), 0);
+	cay_cgroup_close(&g);
+	cay_cgroup_host_close(&host);
+}
+
+static bool group_is_left(void)
+{
+	struct cay_cgroup_host host;
+	struct cay_cgroup g;
+	bool left = false;
+
+	cay_cgroup_host_open(&host);
+	cay_cgroup_find(&host, stale, &g);
+	for (size_t i = 0; i < CAY_CGROUP_CONTROLLERS; i++)
+		left |= g.version[i] != 0;
+	cay_cgroup_close(&g);
+	cay_cgroup_host_close(&host);
+	return left;
+}
+
 static void set_up(void)
 {
 	struct cay_error err = {};
@@ -49,6 +88,7 @@ static void set_up(void)
 	if (!usable)
 		SKIP("this machine does not let us make user namespaces");
 	CHECK(exe >= 0);
+	leave_a_group();
 	CHECK_INT(cay_launcher_start(exe, &launcher, &err), 0);
 }
 
@@ -121,6 +161,7 @@ static void creates_talks_destroys(void)
 	next_event(&event);
 	CHECK_INT(event.kind, CAY_LAUNCHER_CREATED);
 	CHECK_INT(event.tag, 11);
+	CHECK(!group_is_left());
 	CHECK_STR(event.name, "one");
 	CHECK(event.box.pid > 0);
 	CHECK_STR(json_string_value(json_object_get(event.box.report, "level")), "full");
@@ -141,6 +182,38 @@ static void creates_talks_destroys(void)
 	CHECK_INT(event.kind, CAY_LAUNCHER_DESTROYED);
 	CHECK_INT(event.tag, 12);
 	CHECK_STR(event.name, "one");
+}
+
+/* Limits are on a leaf for the work, which the agent is told of. */
+static void limits_the_work(void)
+{
+	struct cay_launcher_event event;
+	auto_buf struct cay_buf text;
+	struct cay_error err;
+	const char *by;
+
+	if (!usable)
+		SKIP("no sandboxes here");
+	cay_buf_init(&text, 65536);
+	ask("tight", (struct cay_box_spec){.memory_bytes = 64 << 20, .pids = 30, .cpus = 0.5}, 1);
+	next_event(&event);
+	CHECK_INT(event.kind, CAY_LAUNCHER_CREATED);
+	by = json_string_value(json_object_get(
+		json_object_get(json_object_get(event.box.report, "limits"), "memory"),
+		"enforced_by"));
+	talk("tight", "hi", &text);
+	if (by && cay_text_starts_with(by, "cgroup")) {
+		CHECK(strstr(text.data, "\"work_cgroup_fds\":[6") != NULL);
+		CHECK(strstr(text.data, "\"memory_events_fd\":") != NULL);
+		CHECK(strstr(text.data, "fds 0 1 2 3 4 5 6 7") != NULL);
+	} else {
+		CHECK_STR(by, "rlimit");
+		CHECK(strstr(text.data, "\"work_cgroup_fds\":[]") != NULL);
+	}
+	CHECK_INT(cay_launcher_destroy(launcher, 2, "tight", &err), 0);
+	fini_event(&event);
+	next_event(&event);
+	CHECK_INT(event.kind, CAY_LAUNCHER_DESTROYED);
 }
 
 static void refuses_a_name_in_use(void)
@@ -246,6 +319,6 @@ static void tear_down(void)
 }
 
 TAP_MAIN({"set_up", set_up}, {"creates_talks_destroys", creates_talks_destroys},
-	 {"refuses_a_name_in_use", refuses_a_name_in_use}, {"tells_of_an_end", tells_of_an_end},
-	 {"reports_bad_requests", reports_bad_requests},
+	 {"limits_the_work", limits_the_work}, {"refuses_a_name_in_use", refuses_a_name_in_use},
+	 {"tells_of_an_end", tells_of_an_end}, {"reports_bad_requests", reports_bad_requests},
 	 {"ends_all_when_stopped", ends_all_when_stopped}, {"tear_down", tear_down})
