@@ -220,6 +220,7 @@ class Zeros:
         return bytes(n)
 
 
+@pytest.mark.slow
 def test_memory_is_flat(server, box):
     size = 256 * MIB
     file = path_of(box, "/files?path=/tmp/large")
