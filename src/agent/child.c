@@ -409,6 +409,18 @@ void cay_child_terminate(struct cay_child *c)
 	set_timer(c, GRACE_MS);
 }
 
+void cay_child_pause_output(struct cay_child *c, bool pause)
+{
+	for (struct output *o = c->output; o < c->output + CAY_STREAM_COUNT; o++) {
+		if (o->fd < 0)
+			continue;
+		if (pause)
+			event_del(&o->event);
+		else
+			event_add(&o->event, NULL);
+	}
+}
+
 int cay_child_resize(struct cay_child *c, unsigned rows, unsigned cols)
 {
 	if (!c->options.pty || c->output[CAY_STDOUT].fd < 0)

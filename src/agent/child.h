@@ -63,6 +63,9 @@ bool cay_child_write(struct cay_child *c, const void *data, size_t n);
 void cay_child_close_input(struct cay_child *c); /* after what is queued; on a terminal: EOF */
 bool cay_child_input_open(const struct cay_child *c);
 
+/* Stops and starts reading its output: meanwhile it waits once its pipes are full. */
+void cay_child_pause_output(struct cay_child *c, bool pause);
+
 /* To the process group. -1 with errno; ESRCH once it has ended. */
 int cay_child_signal(struct cay_child *c, int sig);
 

@@ -42,6 +42,27 @@ struct cay_process *cay_process_find(const struct cay_process_table *t, pid_t pi
 	return p;
 }
 
+/* What is unread at which a lossless process waits. One turn of reading and what its pipes hold at
+ * its end still fit into the ring. */
+enum { UNREAD_MAX = CAY_RING_MAX / 2 };
+
+void cay_process_read_on(struct cay_process *p)
+{
+	uint64_t slowest = UINT64_MAX;
+	bool pause;
+
+	for (const struct cay_process_follower *f = p->followers; f; f = f->next)
+		if (f->offset)
+			slowest = CAY_MIN(slowest, *f->offset);
+	if (slowest == UINT64_MAX)
+		slowest = 0; /* nobody reads yet */
+	pause = p->lossless && p->ring.end > slowest && p->ring.end - slowest >= UNREAD_MAX;
+	if (p->child && pause != p->paused) {
+		p->paused = pause;
+		cay_child_pause_output(p->child, pause);
+	}
+}
+
 /* A follower may leave in its callback, so the next one is known before. */
 static void tell(struct cay_process *p)
 {
@@ -59,6 +80,7 @@ static void on_output(struct cay_child *c, enum cay_stream stream, const void *d
 
 	cay_ring_write(&p->ring, stream, data, n);
 	tell(p);
+	cay_process_read_on(p);
 }
 
 static void on_input_drain(struct cay_child *c)
@@ -140,6 +162,7 @@ int cay_process_start(struct cay_process_table *t, const struct cay_process_opti
 	p->table = t;
 	p->argv = cay_strv_copy((const char *const *)options->argv);
 	p->has_terminal = options->pty;
+	p->lossless = options->lossless;
 	p->started_unix_ms = cay_clock_unix_ms();
 	cay_ring_init(&p->ring);
 	p->next = t->first;
@@ -181,7 +204,10 @@ void cay_process_unfollow(struct cay_process *p, struct cay_process_follower *f)
 	for (struct cay_process_follower **at = &p->followers; *at; at = &(*at)->next) {
 		if (*at == f) {
 			*at = f->next;
-			return;
+			break;
 		}
 	}
+	if (f->offset)
+		p->lossless = false;
+	cay_process_read_on(p);
 }

@@ -22,6 +22,7 @@ struct cay_process_follower {
 	void (*on_news)(struct cay_process_follower *f);  /* bytes, or the end */
 	void (*on_drain)(struct cay_process_follower *f); /* the input has room; may be NULL */
 	void (*on_gone)(struct cay_process_follower *f);  /* forgotten: p is invalid after it */
+	const uint64_t *offset; /* how far it has read the ring; NULL: it does not read */
 	struct cay_process_follower *next;
 };
 
@@ -31,6 +32,7 @@ struct cay_process {
 	pid_t pid;
 	char **argv;
 	bool has_terminal;
+	bool lossless, paused;   /* see cay_process_options; whether its output waits now */
 	struct cay_child *child; /* NULL once ended */
 	struct cay_ring ring;
 	int64_t started_unix_ms, ended_unix_ms;
@@ -47,6 +49,9 @@ struct cay_process_options {
 	const char *cwd;
 	const struct cay_child_pty *pty;
 	bool input;
+	/* Rather than that output is dropped, the process waits: until somebody reads it, and then
+	 * for the slowest reader. It ends when the first reader has left. */
+	bool lossless;
 	uint64_t timeout_ms;
 };
 
@@ -63,3 +68,6 @@ void cay_process_forget(struct cay_process *p);
 
 void cay_process_follow(struct cay_process *p, struct cay_process_follower *f);
 void cay_process_unfollow(struct cay_process *p, struct cay_process_follower *f);
+
+/* A reader has read on by itself (not from on_news): the process may go on. */
+void cay_process_read_on(struct cay_process *p);

@@ -47,6 +47,7 @@ struct run {
 	int signal_fd;
 	uint64_t deadline_ns, started_ns; /* 0: none */
 	bool started, ended;
+	int early_signal; /* came before there was a command to tell */
 	int status;
 };
 
@@ -67,6 +68,8 @@ static void on_started(struct run *r, const struct cay_facts *facts)
 	r->started_ns = facts->exec_ns;
 	r->spawn.facts = *facts;
 	r->result->setup_ns = facts->exec_ns - r->spawn.start_ns;
+	if (r->early_signal)
+		cay_pidfd_signal(r->spawn.pidfd, r->early_signal);
 }
 
 static void on_no_exec(struct run *r, int failure, const struct cay_facts *facts)
@@ -129,8 +132,10 @@ static void on_signal(struct run *r)
 		cay_relay_resize(&r->relay);
 	else if (r->started)
 		cay_pidfd_signal(r->spawn.pidfd, (int)info.ssi_signo);
+	else if (!r->early_signal)
+		/* The command may run already, or will soon: it is told when we know. */
+		r->early_signal = (int)info.ssi_signo;
 	else
-		/* Nothing runs yet that could be told. */
 		cay_pidfd_signal(r->spawn.pidfd, SIGKILL);
 }
 

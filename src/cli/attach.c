@@ -145,7 +145,7 @@ static void on_close(struct cay_ws *ws CAY_UNUSED, int code, void *arg)
 	a->ws = NULL;
 	if (a->ended)
 		return;
-	cay_fail(&err, CAY_E_UNAVAILABLE, 0, "the connection to the sandbox ended (%d)", code);
+	cay_fail(&err, CAY_E_UNAVAILABLE, 0, "the sandbox has ended, or its server (%d)", code);
 	fail(a, &err);
 }
 

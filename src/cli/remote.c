@@ -39,6 +39,7 @@ int cay_remote_start(struct cay_client *c, const char *sandbox, const struct cay
 	unsigned rows, cols;
 	json_int_t pid;
 
+	json_object_set_new(body, "lossless", json_true());
 	if (spec->tty) {
 		cay_terminal_get_size(&rows, &cols);
 		json_object_set_new(body, "pty",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading server-sent events, and the base64 that carries bytes in them. Knows no connection. */
+/* Reading server-sent events. Knows no connection. */
 #include "cli/sse.h"
 
 #include <string.h>
@@ -76,39 +76,4 @@ int cay_sse_feed(struct cay_sse *s, const void *data, size_t n, struct cay_error
 			return cay_fail(err, CAY_E_LIMIT, 0, "an event of the server is too large");
 	}
 	return 0;
-}
-
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-int cay_base64_decode(const char *s, size_t n, struct cay_buf *out)
-{
-	uint32_t bits = 0;
-	unsigned have = 0;
-
-	if (n % 4)
-		return -1;
-	for (unsigned pad = 0; pad < 2 && n > 0 && s[n - 1] == '='; pad++)
-		n--;
-	for (size_t i = 0; i < n; i++) {
-		int v = base64_value(s[i]);
-
-		if (v < 0)
-			return -1;
-		bits = bits << 6 | (uint32_t)v;
-		have += 6;
-		if (have >= 8) {
-			have -= 8;
-			cay_buf_putc(out, (char)(bits >> have & 0xff));
-		}
-	}
-	return out->overflow ? -1 : 0;
 }

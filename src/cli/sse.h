@@ -22,6 +22,3 @@ void cay_sse_init(struct cay_sse *s, size_t max,
 void cay_sse_fini(struct cay_sse *s);
 int cay_sse_feed(struct cay_sse *s, const void *data, size_t n,
 		 struct cay_error *err) CAY_NODISCARD;
-
-/* Decodes base64 (RFC 4648, 4; with padding) of n characters into out. -1 where it is not that. */
-int cay_base64_decode(const char *s, size_t n, struct cay_buf *out);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/mem.h"

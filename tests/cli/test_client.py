@@ -224,6 +224,18 @@ def test_exec_reader_goes_away(client, box):
                   check=0).out == "none\n"
 
 
+def test_exec_loses_no_output_however_slow_the_reader(client, box):
+    """The process waits rather than that the server's bounded memory of its output overflows."""
+    with subprocess.Popen([CAY, "exec", box, "--", "sh", "-c",
+                           "seq 1 3000000; seq 1 1000 >&2"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, env=client.env) as p:
+        out = b"".join(iter(lambda: p.stdout.read(1 << 16), b""))
+        err = p.stderr.read()
+        assert p.wait(TIMEOUT) == 0
+    assert out == b"".join(b"%d\n" % i for i in range(1, 3000001))
+    assert err.count(b"\n") == 1000
+
+
 def test_exec_leaves_no_process_behind(client, box):
     client("exec", box, "true", check=0)
     assert client("exec", box, "--", "sh", "-c", "pgrep -x sleep || echo none",

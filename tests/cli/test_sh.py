@@ -161,7 +161,7 @@ def test_the_sandbox_goes_away(client, needs_sandbox):
     t.send("echo ready-$((1+1))\n")
     t.expect("ready-2")
     client("rm", name, check=0)
-    t.expect("cay: ")
+    t.expect("the sandbox has ended")
     assert t.wait() == 125
 
 

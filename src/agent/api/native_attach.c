@@ -99,6 +99,8 @@ static void on_ws_drain(struct cay_ws *ws, void *arg)
 	(void)ws;
 	a->full = false;
 	pump(a);
+	if (a->process)
+		cay_process_read_on(a->process);
 }
 
 /* ---- input ---- */
@@ -205,6 +207,9 @@ void cay_native_attach(struct cay_http_req *req, struct cay_process *p)
 		return;
 	}
 	a->process = p;
+	a->follower.offset = &a->offset;
 	cay_process_follow(p, &a->follower);
 	pump(a);
+	if (a->process)
+		cay_process_read_on(a->process);
 }

@@ -94,7 +94,7 @@ struct start_input {
 	const char *cwd;
 	json_t *env;
 	json_t *pty;
-	bool input;
+	bool input, lossless;
 	double timeout_s;
 	const char *user;
 };
@@ -103,6 +103,7 @@ static const struct cay_json_field start_fields[] = {
 	CAY_JSON_FIELD(struct start_input, command, CAY_JSON_ANY, .required = true),
 	CAY_JSON_FIELD(struct start_input, cwd, CAY_JSON_STRING),
 	CAY_JSON_FIELD(struct start_input, env, CAY_JSON_MAP),
+	CAY_JSON_FIELD(struct start_input, lossless, CAY_JSON_BOOL),
 	CAY_JSON_FIELD(struct start_input, pty, CAY_JSON_OBJECT),
 	{.name = "stdin", .kind = CAY_JSON_BOOL, .offset = offsetof(struct start_input, input)},
 	CAY_JSON_FIELD(struct start_input, timeout_s, CAY_JSON_NUMBER, .min = 0.001,
@@ -135,6 +136,7 @@ static int start(struct cay_http_req *req, struct cay_process **ret, struct cay_
 	options.cwd = in.cwd;
 	options.pty = in.pty ? &pty : NULL;
 	options.input = in.input;
+	options.lossless = in.lossless;
 	options.timeout_ms = (uint64_t)(in.timeout_s * 1000);
 	return cay_process_start(s->processes, &options, ret, err);
 }
@@ -427,7 +429,8 @@ static bool send_piece(struct output *o)
 	return true;
 }
 
-static void pump(struct output *o)
+/* False: it is over, and o with it. */
+static bool pump(struct output *o)
 {
 	json_t *end;
 
@@ -435,12 +438,13 @@ static void pump(struct output *o)
 		if (!send_piece(o))
 			break;
 	if (o->full || o->process->child)
-		return;
+		return true;
 	end = json_object();
 	cay_native_put_end(end, &o->process->end);
 	send_event(o, "exit", end);
 	cay_http_end(o->req);
 	close_output(o);
+	return false;
 }
 
 static void on_output_news(struct cay_process_follower *f)
@@ -454,7 +458,8 @@ static void on_output_drain(struct cay_http_req *req, void *arg)
 
 	(void)req;
 	o->full = false;
-	pump(o);
+	if (pump(o))
+		cay_process_read_on(o->process);
 }
 
 static void on_output_client_gone(struct cay_http_req *req, void *arg)
@@ -516,13 +521,15 @@ static void get_output(struct cay_http_req *req)
 	o->follower = (struct cay_process_follower){.on_news = on_output_news,
 						    .on_gone = on_output_process_gone};
 	o->process = p;
+	o->follower.offset = &o->offset;
 	o->req = req;
 	o->offset = CAY_MIN(o->offset, p->ring.end);
 	cay_process_follow(p, &o->follower);
 	cay_http_on_close(req, on_output_client_gone, o);
 	cay_http_on_drain(req, on_output_drain, o);
 	cay_http_sse_start(req);
-	pump(o);
+	if (pump(o))
+		cay_process_read_on(o->process);
 }
 
 static void get_attach(struct cay_http_req *req)

@@ -36,5 +36,32 @@ static void stops_at_the_maximum(void)
 	cay_buf_fini(&b);
 }
 
+static const char *decoded(const char *text, size_t max)
+{
+	static struct cay_buf out;
+
+	cay_buf_fini(&out);
+	cay_buf_init(&out, max);
+	return cay_base64_decode(text, strlen(text), &out) == 0 ? out.data : NULL;
+}
+
+static void decodes_and_refuses(void)
+{
+	/* RFC 4648, 10. */
+	CHECK_STR(decoded("", 10), "");
+	CHECK_STR(decoded("Zg==", 10), "f");
+	CHECK_STR(decoded("Zm8=", 10), "fo");
+	CHECK_STR(decoded("Zm9v", 10), "foo");
+	CHECK_STR(decoded("Zm9vYmFy", 10), "foobar");
+	CHECK_STR(decoded("+/+/", 10), "\xfb\xff\xbf");
+	CHECK(!decoded("Zg=", 10));
+	CHECK(!decoded("Z", 10));
+	CHECK(!decoded("Zg-_", 10));
+	CHECK(!decoded("=Zg=", 10));
+	CHECK(!decoded("Zm9vYmFy", 5));
+	CHECK_STR(decoded("", 1), "");
+}
+
 TAP_MAIN({"encodes_the_vectors_of_the_rfc", encodes_the_vectors_of_the_rfc},
-	 {"stops_at_the_maximum", stops_at_the_maximum})
+	 {"stops_at_the_maximum", stops_at_the_maximum},
+	 {"decodes_and_refuses", decodes_and_refuses})

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cli/sse: events however they are cut, and base64. */
+/* cli/sse: events, however they are cut. */
 #include "base/mem.h"
 #include "cli/sse.h"
 #include "tap.h"
@@ -54,30 +54,4 @@ static void too_large(void)
 	cay_buf_fini(&seen);
 }
 
-static const char *decoded(const char *text, size_t max)
-{
-	static struct cay_buf out;
-
-	cay_buf_fini(&out);
-	cay_buf_init(&out, max);
-	return cay_base64_decode(text, strlen(text), &out) == 0 ? out.data : NULL;
-}
-
-static void base64(void)
-{
-	/* RFC 4648, 10. */
-	CHECK_STR(decoded("", 10), "");
-	CHECK_STR(decoded("Zg==", 10), "f");
-	CHECK_STR(decoded("Zm8=", 10), "fo");
-	CHECK_STR(decoded("Zm9v", 10), "foo");
-	CHECK_STR(decoded("Zm9vYmFy", 10), "foobar");
-	CHECK_STR(decoded("+/+/", 10), "\xfb\xff\xbf");
-	CHECK(!decoded("Zg=", 10));
-	CHECK(!decoded("Z", 10));
-	CHECK(!decoded("Zg-_", 10));
-	CHECK(!decoded("=Zg=", 10));
-	CHECK(!decoded("Zm9vYmFy", 5));
-	CHECK_STR(decoded("", 1), "");
-}
-
-TAP_MAIN({"events", events}, {"too_large", too_large}, {"base64", base64})
+TAP_MAIN({"events", events}, {"too_large", too_large})
