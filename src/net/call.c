@@ -108,7 +108,7 @@ static int put_request(struct cay_call *call, struct cay_error *err)
 
 /* ---- sending ---- */
 
-void cay_call_send_request(struct cay_call *call)
+static void send_request(struct cay_call *call)
 {
 	struct iovec iov = {.iov_base = call->request.data, .iov_len = call->request.len};
 
@@ -206,7 +206,7 @@ bool cay_call_retry(struct cay_call *call)
 		event_active(&call->timer, EV_TIMEOUT, 0);
 		return true;
 	}
-	cay_call_send_request(call);
+	send_request(call);
 	return true;
 }
 
@@ -231,7 +231,7 @@ struct cay_call *cay_call_start(struct cay_endpoint *e, const struct cay_call_op
 		event_active(&call->timer, EV_TIMEOUT, 0);
 		return call;
 	}
-	cay_call_send_request(call);
+	send_request(call);
 	if (options->timeout_ms)
 		event_add(&call->timer, &tv);
 	/* The caller's strings end here. */

@@ -85,8 +85,6 @@ extern const struct cay_io_ops cay_link_ops;
 
 /* ---- call.c ---- */
 
-void cay_call_send_request(struct cay_call *call);
-
 /* Ends the call: tells, and frees it. */
 void cay_call_finish(struct cay_call *call, const struct cay_error *err);
 
