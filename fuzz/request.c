@@ -136,7 +136,7 @@ static void set_up(void)
 		.tables = tables, .limits = cay_http_limits_default, .answer_error = answer_error};
 	struct cay_error err;
 
-	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 	base = event_base_new();
 	o.base = base;
 	o.limits.head_bytes = 4096;

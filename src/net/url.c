@@ -149,7 +149,7 @@ int cay_url_split_slashed(const char *target, struct cay_buf *path, const char *
 	if (has_dot_segment(path->data))
 		return cay_fail(err, CAY_E_INVALID, 0,
 				"the request path must not have '.' or '..' segments");
-	*ret_query = target[n] == '?' ? target + n + 1 : "";
+	*ret_query = target + n + (target[n] == '?');
 	*ret_slash = slash;
 	return 0;
 }

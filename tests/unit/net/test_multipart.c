@@ -123,7 +123,7 @@ static void refuses(void)
 		"--XX",
 		"--XX\r\n",
 		"--XX-",
-		"--XXX\r\n" DISPOSITION("name=a") "\r\n1\r\n--XX--",
+		"--XXY\r\n" DISPOSITION("name=a") "\r\n1\r\n--XX--",
 		"--XX\n" DISPOSITION("name=a") "\r\n1\r\n--XX--",
 		"--XX\r\n\r\n1\r\n--XX--",
 		"--XX\r\nContent-Type: text/plain\r\n\r\n1\r\n--XX--",

@@ -432,6 +432,28 @@ static void sends_a_large_file_to_a_slow_reader(void)
 	stop();
 }
 
+static void breaks_an_answer_off(void)
+{
+	struct client c;
+
+	begin();
+	client_open(&c);
+	client_send(&c, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (!held)
+		turn();
+	CHECK(!cay_http_started(held));
+	cay_http_start(held, 200, NULL, -1);
+	CHECK(cay_http_started(held));
+	cay_http_send(held, "half", 4);
+	cay_http_abort(held);
+	client_wait_end(&c);
+	CHECK(has(c.in.data, "\r\n\r\n4\r\nhalf\r\n"));
+	CHECK(!strstr(c.in.data, "\r\n0\r\n\r\n"));
+	CHECK_INT(closes, 0);
+	client_close(&c);
+	stop();
+}
+
 /* More than the socket takes: send says stop, and on_drain says go on. */
 static void tells_a_producer_to_wait(void)
 {
@@ -516,5 +538,6 @@ TAP_MAIN({"takes_uploads", takes_uploads},
 	 {"streams_answers", streams_answers}, {"sends_events", sends_events},
 	 {"answers_ranges", answers_ranges}, {"answers_with_odd_files", answers_with_odd_files},
 	 {"sends_a_large_file_to_a_slow_reader", sends_a_large_file_to_a_slow_reader},
+	 {"breaks_an_answer_off", breaks_an_answer_off},
 	 {"tells_a_producer_to_wait", tells_a_producer_to_wait},
 	 {"sees_a_client_go_in_the_middle", sees_a_client_go_in_the_middle})
