@@ -102,6 +102,30 @@ int cay_api_create(struct event_base *base, struct cay_api *api, struct cay_erro
 	return cay_http_server_create(&options, &api->server, err);
 }
 
+/* ---- stopping ---- */
+
+void cay_api_begin(struct cay_http_req *req)
+{
+	struct cay_api *api = cay_http_user(req);
+
+	api->pending++;
+}
+
+void cay_api_end(struct cay_api *api)
+{
+	if (!--api->pending && api->on_idle)
+		api->on_idle(api->on_idle_arg);
+}
+
+void cay_api_drain(struct cay_api *api, void (*on_idle)(void *arg), void *arg)
+{
+	cay_http_server_drain(api->server, NULL, NULL);
+	api->on_idle = on_idle;
+	api->on_idle_arg = arg;
+	if (!api->pending)
+		on_idle(arg);
+}
+
 struct cay_sandbox *cay_api_sandbox(struct cay_http_req *req)
 {
 	const struct cay_api *api = cay_http_user(req);

@@ -15,11 +15,19 @@ struct cay_api {
 	struct cay_manager *manager;
 	struct cay_http_server *server;
 	uint64_t started_ns;
+
+	/* Answers that are worth waiting for when the daemon stops, and who wants to know that none
+	 * is left. */
+	unsigned pending;
+	void (*on_idle)(void *arg);
+	void *on_idle_arg;
 };
 
 enum {
 	/* The key of the sandbox named in the path is enough. */
 	CAY_API_SESSION = CAY_HTTP_USER,
+	/* A stream without an end of its own: stopping does not wait for it. */
+	CAY_API_ENDLESS = CAY_HTTP_USER << 1,
 };
 
 extern const struct cay_http_route cay_api_meta_routes[];    /* healthz, metrics, runtimes */
@@ -30,6 +38,13 @@ extern const struct cay_http_route *const cay_api_tables[];  /* all of them; NUL
 /* The HTTP server over api's routes, in front of an opened manager. Fills api->server. */
 int cay_api_create(struct event_base *base, struct cay_api *api,
 		   struct cay_error *err) CAY_NODISCARD;
+
+/* Accepts nothing new; calls on_idle(arg) from the loop or at once when no answer is pending. */
+void cay_api_drain(struct cay_api *api, void (*on_idle)(void *arg), void *arg);
+
+/* An answer that comes later is pending from begin to end. */
+void cay_api_begin(struct cay_http_req *req);
+void cay_api_end(struct cay_api *api);
 
 /* The sandbox that parameter {id} names; answers the error itself and returns NULL. */
 struct cay_sandbox *cay_api_sandbox(struct cay_http_req *req);

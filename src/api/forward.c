@@ -14,6 +14,7 @@
 struct forward {
 	struct cay_sandbox *sandbox; /* referred to, so that the endpoint outlives the exchange */
 	struct cay_port *port;       /* or NULL */
+	struct cay_api *pending;     /* NULL for what has no end of its own */
 };
 
 static void on_done(int status, void *arg)
@@ -23,7 +24,17 @@ static void on_done(int status, void *arg)
 	if (f->port)
 		cay_sandbox_port_done(f->port);
 	cay_sandbox_unref(f->sandbox);
+	if (f->pending)
+		cay_api_end(f->pending);
 	free(f);
+}
+
+static bool is_endless(const struct cay_http_req *req)
+{
+	unsigned flags = cay_http_route(req)->flags;
+
+	return (flags & CAY_API_ENDLESS) ||
+	       ((flags & CAY_HTTP_UPGRADE) && cay_http_header(req, "Upgrade"));
 }
 
 static void start(struct cay_http_req *req, struct cay_sandbox *s, struct cay_port *port,
@@ -32,6 +43,10 @@ static void start(struct cay_http_req *req, struct cay_sandbox *s, struct cay_po
 	struct forward *f = cay_alloc(sizeof(*f));
 
 	*f = (struct forward){.sandbox = cay_sandbox_ref(s), .port = port};
+	if (!is_endless(req)) {
+		f->pending = cay_http_user(req);
+		cay_api_begin(req);
+	}
 	cay_proxy(req, e, target, extra, on_done, f);
 }
 
@@ -134,7 +149,7 @@ const struct cay_http_route cay_api_forward_routes[] = {
 	{"GET", S "/processes", native, STREAM, 0, "list the processes that were started"},
 	{"GET", S "/processes/{pid}", native, STREAM, 0, "one process"},
 	{"DELETE", S "/processes/{pid}", native, STREAM, 0, "kill and forget a process"},
-	{"GET", S "/processes/{pid}/output", native, STREAM, 0,
+	{"GET", S "/processes/{pid}/output", native, STREAM | CAY_API_ENDLESS, 0,
 	 "its output from an offset on, as server-sent events"},
 	{"POST", S "/processes/{pid}/stdin", native, STREAM, 0, "write to its stdin"},
 	{"POST", S "/processes/{pid}/signal", native, STREAM, 0, "send it a signal"},
@@ -150,7 +165,8 @@ const struct cay_http_route cay_api_forward_routes[] = {
 	{"POST", S "/files/move", native, STREAM, 0, "rename a file or folder"},
 	{"*", S "/agent/{rest*}", agent, STREAM | CAY_HTTP_UPGRADE | CAY_API_SESSION, 0,
 	 "the agent itself, with every protocol that it speaks"},
-	{"*", S "/ports/{port}/{rest*}", port, STREAM | CAY_HTTP_UPGRADE | CAY_API_SESSION, 0,
+	{"*", S "/ports/{port}/{rest*}", port,
+	 STREAM | CAY_HTTP_UPGRADE | CAY_API_SESSION | CAY_API_ENDLESS, 0,
 	 "a TCP port inside: HTTP and WebSocket"},
 	{},
 };

@@ -13,6 +13,7 @@
 struct waiting {
 	struct cay_sandbox_wait wait;
 	struct cay_http_req *req;
+	struct cay_api *api;
 	struct cay_sandbox *sandbox; /* referred to */
 	uint64_t begun_ns;
 };
@@ -20,6 +21,7 @@ struct waiting {
 static void waiting_free(struct waiting *w)
 {
 	cay_sandbox_unref(w->sandbox);
+	cay_api_end(w->api);
 	free(w);
 }
 
@@ -40,9 +42,11 @@ static void wait_for(struct cay_http_req *req, struct cay_sandbox *s, bool for_e
 	*w = (struct waiting){
 		.wait = {.done = done, .for_end = for_end},
 		.req = req,
+		.api = cay_http_user(req),
 		.sandbox = cay_sandbox_ref(s),
 		.begun_ns = cay_clock_ns(),
 	};
+	cay_api_begin(req);
 	cay_http_on_close(req, on_client_gone, w);
 	cay_manager_wait(s, &w->wait);
 }

@@ -41,17 +41,11 @@ struct daemon {
 	int agent_fd;
 	struct event *sigterm, *sigint, *deadline;
 	enum { RUNNING, DRAINING, ENDING } phase;
+	bool sandboxes_gone;
 	struct cay_buf urls; /* one line each */
 };
 
 /* ---- the end ---- */
-
-static void on_sandboxes_gone(void *arg)
-{
-	struct daemon *d = arg;
-
-	event_base_loopbreak(d->base);
-}
 
 static void set_deadline(struct daemon *d)
 {
@@ -60,19 +54,33 @@ static void set_deadline(struct daemon *d)
 	event_add(d->deadline, &limit);
 }
 
-static void end_sandboxes(struct daemon *d)
-{
-	d->phase = ENDING;
-	set_deadline(d);
-	cay_manager_shutdown(d->api.manager, on_sandboxes_gone, d);
-}
-
-static void on_drained(void *arg)
+/* What streamed out of sandboxes has ended with them; its last bytes may still be on their way. */
+static void leave_when_done(void *arg)
 {
 	struct daemon *d = arg;
 
-	if (d->phase == DRAINING)
-		end_sandboxes(d);
+	if (d->sandboxes_gone && !cay_http_server_connections(d->api.server))
+		event_base_loopbreak(d->base);
+}
+
+static void on_sandboxes_gone(void *arg)
+{
+	struct daemon *d = arg;
+
+	d->sandboxes_gone = true;
+	cay_http_server_drain(d->api.server, leave_when_done, d);
+	leave_when_done(d);
+}
+
+static void end_sandboxes(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->phase != DRAINING)
+		return;
+	d->phase = ENDING;
+	set_deadline(d);
+	cay_manager_shutdown(d->api.manager, on_sandboxes_gone, d);
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
@@ -84,8 +92,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 			DRAIN_S);
 		end_sandboxes(d);
 	} else {
-		/* They die with the launcher. */
-		cay_log(CAY_LOG_WARN, "serve", "sandboxes were not gone after %d s", DRAIN_S);
+		/* Sandboxes that are left die with the launcher. */
+		cay_log(CAY_LOG_WARN, "serve", "%s after %d s; not waiting longer",
+			d->sandboxes_gone ? "answers are not taken" : "sandboxes are not gone",
+			DRAIN_S);
 		event_base_loopbreak(d->base);
 	}
 }
@@ -102,7 +112,7 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	cay_log(CAY_LOG_INFO, "serve", "stopping on signal %d", (int)sig);
 	d->phase = DRAINING;
 	set_deadline(d);
-	cay_http_server_drain(d->api.server, on_drained, d);
+	cay_api_drain(&d->api, end_sandboxes, d);
 }
 
 /* ---- the start ---- */

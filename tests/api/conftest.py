@@ -217,6 +217,13 @@ def descendants(pid):
     return found
 
 
+def count_below(pid):
+    found = descendants(pid)
+    for fd in found.values():
+        os.close(fd)
+    return len(found)
+
+
 def wait_gone(pidfds, timeout=20):
     """Waits until all are gone; returns those that are not."""
     left = dict(pidfds)

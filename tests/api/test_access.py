@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from processes import first_line, start
 from websocket import WebSocket
 
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
@@ -133,29 +134,23 @@ def test_secrets_are_not_logged(start):
         assert secret not in log
 
 
-def test_the_daemons_key_never_goes_inside(server, box):
-    """A program in the sandbox that looks at what reaches its port finds no key of ours."""
-    seen = server.post(f"/v1/sandboxes/{box['id']}/processes", {"command": ["python3", "-uc", """
+SHOW_HEAD = """
 import socket
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()
-print(s.getsockname()[1])
-for _ in range(2):
-    c, _a = s.accept()
+print(s.getsockname()[1], flush=True)
+while True:
+    c, _ = s.accept()
     head = b""
     while b"\\r\\n\\r\\n" not in head: head += c.recv(65536)
     c.sendall(b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(head) + head)
     c.close()
-"""]}).json()
-    path = f"/v1/sandboxes/{box['id']}/processes/{seen['pid']}/output"
-    c = server.connection()
-    c.request("GET", path, headers={"X-API-Key": server.key})
-    events = c.getresponse()
-    port = None
-    while port is None:
-        line = events.readline().decode()
-        if line.startswith("data:"):
-            port = line.split('"data":"')[1].split("\\n")[0]
-    c.close()
+"""
+
+
+def test_the_daemons_key_never_goes_inside(server, box):
+    """A program in the sandbox that looks at what reaches its port finds no key of ours."""
+    pid = start(server, box, ["python3", "-c", SHOW_HEAD])
+    port = first_line(server, box, pid)
     path = f"/v1/sandboxes/{box['id']}/ports/{port}/x?y=1"
     for headers in ({"Authorization": f"Bearer {server.key}"},
                     {"X-API-Key": server.key, "X-Session-API-Key": box["session_api_key"],
@@ -167,3 +162,4 @@ for _ in range(2):
         assert server.key not in head and box["session_api_key"] not in head
     assert "Bearer of-the-application" in head, "the application's own credentials pass"
     assert f"Host: localhost:{port}" in head
+    server.delete(f"/v1/sandboxes/{box['id']}/processes/{pid}")

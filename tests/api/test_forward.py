@@ -10,57 +10,10 @@ import struct
 
 import pytest
 from conftest import grows_at_most
+from processes import Events, first_line, path_of, start
 from websocket import WebSocket
 
 MIB = 1 << 20
-
-
-def path_of(box, rest):
-    return f"/v1/sandboxes/{box['id']}{rest}"
-
-
-class Events:
-    """Server-sent events of a process's output."""
-
-    def __init__(self, server, box, pid, query=""):
-        self.connection = server.connection()
-        self.connection.request("GET", path_of(box, f"/processes/{pid}/output{query}"),
-                                headers={"X-API-Key": server.key})
-        self.response = self.connection.getresponse()
-        assert self.response.status == 200
-        assert self.response.headers["Content-Type"].startswith("text/event-stream")
-
-    def __iter__(self):
-        event = {}
-        for line in self.response:
-            line = line.decode().rstrip("\n")
-            if not line and event:
-                yield event.get("event"), json.loads(event["data"]), event.get("id")
-                event = {}
-            elif line and not line.startswith(":"):
-                name, _, value = line.partition(":")
-                event[name] = value.removeprefix(" ")
-
-    def close(self):
-        self.connection.close()
-
-
-def start(server, box, command, **more):
-    r = server.post(path_of(box, "/processes"), {"command": command, **more})
-    assert r.status == 201, r.body
-    return r.json()["pid"]
-
-
-def first_line(server, box, pid):
-    """Waits for the first line that a process prints."""
-    events, text = Events(server, box, pid), ""
-    for name, data, _ in events:
-        assert name == "output", data
-        text += data["data"]
-        if "\n" in text:
-            events.close()
-            return text.split("\n")[0]
-    raise AssertionError("it ended without a line")
 
 
 # ---- exec ----
@@ -295,7 +248,7 @@ while True:
         size = bytes([n]) if n < 126 else b"\\x7e" + n.to_bytes(2, "big")
         c.sendall(head[:1] + size + data)
         if head[0] & 15 == 8: break
-    c.close()
+    f.close(); c.close()
 """
 
 
@@ -316,7 +269,7 @@ def test_a_web_server_inside(server, web):
     assert server.get(web + "/page.txt").body == b"hello\n"
     assert b"page.txt" in server.get(web + "/?x=1").body
     r = server.get(web + "/none")
-    assert r.status == 404 and b"error" in r.body, "the program's own answer"
+    assert r.status == 404 and b"Error response" in r.body, "the program's own answer"
     assert server.request("HEAD", web + "/page.txt").headers["Content-Length"] == "6"
     assert server.request("POST", web + "/page.txt", b"x" * 10, raw=True).status == 501
 
