@@ -183,7 +183,7 @@ static void creation_error(const struct cay_sandbox *s, const struct cay_error *
 		cay_fail(ret, CAY_E_CONFLICT, 0, "the sandbox was deleted while it was being made");
 }
 
-/* What belongs to a living sandbox only: its name and key, its lease, its folder. */
+/* What belongs to a living sandbox only: its name and key, lease, streams and folder. */
 static void release_claims(struct cay_sandbox *s)
 {
 	struct cay_manager *m = s->manager;
@@ -193,6 +193,7 @@ static void release_claims(struct cay_sandbox *s)
 	if (s->idempotency_key)
 		cay_index_remove(&m->by_key, s->idempotency_key);
 	event_del(s->lease);
+	cay_sandbox_end_streams(s);
 	cay_state_remove_sandbox(m->options.state, s->id);
 }
 

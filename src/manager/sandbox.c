@@ -178,3 +178,13 @@ void cay_sandbox_port_done(struct cay_port *p)
 {
 	p->busy--;
 }
+
+void cay_sandbox_end_streams(struct cay_sandbox *s)
+{
+	struct cay_port *p;
+
+	TAILQ_FOREACH(p, &s->ports, entry)
+	cay_endpoint_end_streams(p->endpoint);
+	if (s->agent)
+		cay_endpoint_end_streams(s->agent);
+}

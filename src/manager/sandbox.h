@@ -107,3 +107,6 @@ enum { CAY_SANDBOX_PORTS_MAX = 64 };
 int cay_sandbox_port(struct cay_sandbox *s, uint16_t port, struct cay_port **ret,
 		     struct cay_error *err) CAY_NODISCARD;
 void cay_sandbox_port_done(struct cay_port *p);
+
+/* Closes every WebSocket and the like that leads inside: there is no inside any more. */
+void cay_sandbox_end_streams(struct cay_sandbox *s);

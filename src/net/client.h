@@ -35,6 +35,10 @@ struct event_base *cay_endpoint_base(const struct cay_endpoint *e);
  * Any other answer becomes the answer to the call. `through` outlives it. */
 struct cay_endpoint *cay_endpoint_create_tunnel(struct cay_endpoint *through, const char *target);
 
+/* Closes what upgrades through this endpoint have become (cay_proxy, tunnels): the other end is
+ * known to be gone. */
+void cay_endpoint_end_streams(struct cay_endpoint *e);
+
 /* A header that every request to this endpoint carries (a key). NULL value removes it. */
 void cay_endpoint_set(struct cay_endpoint *e, const char *name, const char *value);
 

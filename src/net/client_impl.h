@@ -37,6 +37,7 @@ struct cay_endpoint_header {
 };
 
 TAILQ_HEAD(cay_link_list, cay_link);
+TAILQ_HEAD(cay_joined_list, cay_joined); /* see relay.c */
 
 struct cay_endpoint {
 	struct event_base *base;
@@ -45,6 +46,7 @@ struct cay_endpoint {
 	size_t n_headers;
 	struct cay_link_list idle, working; /* idle: the latest used first */
 	TAILQ_HEAD(, cay_call) calls;
+	struct cay_joined_list joined; /* what upgrades have become */
 	unsigned n_idle;
 
 	/* Of a tunnel: what it goes through, and the connections that are not open yet. */
@@ -72,6 +74,13 @@ struct cay_call {
 int cay_link_get(struct cay_call *call, bool fresh, struct cay_error *err) CAY_NODISCARD;
 void cay_link_close(struct cay_link *link);   /* the call, if any, loses it */
 void cay_link_release(struct cay_link *link); /* the answer is complete: idle again */
+
+/* ---- relay.c ---- */
+
+/* cay_relay, kept on a list until it is over; ending all closes both sides of each at once. */
+void cay_relay_in(struct cay_joined_list *list, struct bufferevent *a, struct bufferevent *b,
+		  void (*done)(void *arg), void *arg);
+void cay_relay_end_all(struct cay_joined_list *list);
 
 /* ---- tunnel.c ---- */
 

@@ -37,6 +37,7 @@ static struct cay_endpoint *create_endpoint(struct event_base *base, const struc
 	TAILQ_INIT(&e->working);
 	TAILQ_INIT(&e->calls);
 	TAILQ_INIT(&e->tunnels);
+	TAILQ_INIT(&e->joined);
 	return e;
 }
 
@@ -69,6 +70,7 @@ void cay_endpoint_destroy(struct cay_endpoint *e)
 	while (!TAILQ_EMPTY(&e->idle))
 		cay_link_close(TAILQ_FIRST(&e->idle));
 	cay_tunnels_cancel(e);
+	cay_endpoint_end_streams(e);
 	free(e->through_target);
 	for (size_t i = 0; i < e->n_headers; i++) {
 		free(e->headers[i].name);
@@ -76,6 +78,11 @@ void cay_endpoint_destroy(struct cay_endpoint *e)
 	}
 	free(e->headers);
 	free(e);
+}
+
+void cay_endpoint_end_streams(struct cay_endpoint *e)
+{
+	cay_relay_end_all(&e->joined);
 }
 
 struct event_base *cay_endpoint_base(const struct cay_endpoint *e)

@@ -115,7 +115,7 @@ static void on_upgrade(struct cay_call *call, struct bufferevent *bev, void *arg
 	client = cay_http_take_over(p->req, head.data, head.len);
 	cay_buf_fini(&head);
 	p->req = NULL;
-	cay_relay(client, bev, on_relay_done, p);
+	cay_relay_in(&call->endpoint->joined, client, bev, on_relay_done, p);
 }
 
 /* ---- the request, upwards ---- */

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
-#include "net/client.h"
+#include "net/client_impl.h"
 
 enum {
 	HIGH_WATER = 256 << 10,
@@ -17,22 +17,26 @@ enum {
 struct side {
 	struct bufferevent *bev;
 	struct side *other;
-	struct relay *relay;
+	struct cay_joined *relay;
 	bool ended; /* nothing more comes from here */
 	bool shut;  /* and the other side has been told */
 };
 
-struct relay {
+struct cay_joined {
+	TAILQ_ENTRY(cay_joined) entry;
+	struct cay_joined_list *list; /* or NULL */
 	struct side a, b;
 	void (*done)(void *arg);
 	void *arg;
 };
 
-static void finish(struct relay *r)
+static void finish(struct cay_joined *r)
 {
 	void (*done)(void *) = r->done;
 	void *arg = r->arg;
 
+	if (r->list)
+		TAILQ_REMOVE(r->list, r, entry);
 	bufferevent_free(r->a.bev);
 	bufferevent_free(r->b.bev);
 	free(r);
@@ -92,16 +96,22 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	}
 }
 
-static void join_side(struct side *s, struct side *other, struct bufferevent *bev, struct relay *r)
+static void join_side(struct side *s, struct side *other, struct bufferevent *bev,
+		      struct cay_joined *r)
 {
 	*s = (struct side){.bev = bev, .other = other, .relay = r};
 	bufferevent_setwatermark(bev, EV_WRITE, LOW_WATER, 0);
 	bufferevent_setcb(bev, on_read, on_write, on_event, s);
 }
 
-void cay_relay(struct bufferevent *a, struct bufferevent *b, void (*done)(void *arg), void *arg)
+void cay_relay_in(struct cay_joined_list *list, struct bufferevent *a, struct bufferevent *b,
+		  void (*done)(void *arg), void *arg)
 {
-	struct relay *r = cay_alloc(sizeof(*r));
+	struct cay_joined *r = cay_alloc(sizeof(*r));
+
+	r->list = list;
+	if (list)
+		TAILQ_INSERT_TAIL(list, r, entry);
 
 	r->done = done;
 	r->arg = arg;
@@ -111,4 +121,15 @@ void cay_relay(struct bufferevent *a, struct bufferevent *b, void (*done)(void *
 	on_read(b, &r->b);
 	bufferevent_enable(a, EV_READ | EV_WRITE);
 	bufferevent_enable(b, EV_READ | EV_WRITE);
+}
+
+void cay_relay(struct bufferevent *a, struct bufferevent *b, void (*done)(void *arg), void *arg)
+{
+	cay_relay_in(NULL, a, b, done, arg);
+}
+
+void cay_relay_end_all(struct cay_joined_list *list)
+{
+	while (!TAILQ_EMPTY(list))
+		finish(TAILQ_FIRST(list));
 }

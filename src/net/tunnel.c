@@ -37,7 +37,7 @@ static void on_upgrade(struct cay_call *call, struct bufferevent *stream, void *
 	struct bufferevent *far = bufferevent_socket_new(t->endpoint->base, TAKE_FD(t->far_fd),
 							 BEV_OPT_CLOSE_ON_FREE);
 
-	cay_relay(far, stream, NULL, NULL);
+	cay_relay_in(&t->endpoint->joined, far, stream, NULL, NULL);
 }
 
 static void on_data(struct cay_call *call, const void *data, size_t n, void *arg)
