@@ -20,6 +20,7 @@
 #include "base/error.h"
 
 struct cay_buf;
+struct cay_cgroup_host;
 
 enum cay_box_level {
 	CAY_BOX_LEVEL_FULL, /* the only one so far */
@@ -121,14 +122,17 @@ struct cay_box {
 	int layer_fd; /* keeps the shared skeleton layer from being removed; -1: none */
 };
 
-/* Descriptors of `agent` stay the caller's. The sandbox dies with the calling thread. */
-int cay_box_start(const struct cay_box_spec *spec, const struct cay_box_agent *agent,
-		  struct cay_box *ret, struct cay_error *err) CAY_NODISCARD;
+/* Descriptors of `agent` stay the caller's. cgroups: what the host offers, looked at once
+ * (kern/cgroup.h), borrowed. The sandbox dies with the calling thread. */
+int cay_box_start(const struct cay_cgroup_host *cgroups, const struct cay_box_spec *spec,
+		  const struct cay_box_agent *agent, struct cay_box *ret,
+		  struct cay_error *err) CAY_NODISCARD;
 
 /* Kills everything inside, reaps PID 1 if it is our child, removes the cgroup, closes descriptors.
  * Fine on a sandbox that is dead already. *ret_oom (may be NULL): whether the OOM killer struck
  * inside. */
-int cay_box_destroy(struct cay_box *box, bool *ret_oom, struct cay_error *err);
+int cay_box_destroy(const struct cay_cgroup_host *cgroups, struct cay_box *box, bool *ret_oom,
+		    struct cay_error *err);
 
 /* ---- what this host can do ---- */
 

@@ -27,7 +27,7 @@
 #include "base/text.h"
 #include "box/launcher_wire.h"
 #include "box/skeleton.h"
-#include "box/start.h"
+#include "kern/cgroup.h"
 #include "kern/pidfd.h"
 
 enum { CONFIG_MAX = 4 << 20, SOCK_FD = 3, AGENT_FD = 4, ASIDE_FD = 16 };
@@ -286,7 +286,7 @@ static void on_exit_of(struct launcher *l, struct sandbox *sandbox)
 	/* The daemon has a copy of the descriptor: closing ours would not end the watch. */
 	epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, sandbox->box.pidfd, NULL);
 	cay_pidfd_wait(sandbox->box.pidfd, true, &status);
-	cay_box_destroy_in(&l->cgroups, &sandbox->box, &oom, &err);
+	cay_box_destroy(&l->cgroups, &sandbox->box, &oom, &err);
 	if (sandbox->destroying)
 		send_end(l, "destroyed", sandbox->tag, name, status, oom);
 	else
@@ -326,7 +326,7 @@ static int create(struct launcher *l, const json_t *m, uint64_t tag, const int *
 	agent.config = config;
 	agent.listen_fd = fds[1];
 	agent.log_fd = has_log ? fds[2] : -1;
-	if (cay_box_start_in(&l->cgroups, &spec, &agent, &box, err) < 0)
+	if (cay_box_start(&l->cgroups, &spec, &agent, &box, err) < 0)
 		return -1;
 	event = new_event("created", tag, box.name);
 	json_object_set_new(event, "pid", json_integer(box.pid));
@@ -336,7 +336,7 @@ static int create(struct launcher *l, const json_t *m, uint64_t tag, const int *
 		struct cay_error ignored;
 
 		json_decref(event);
-		cay_box_destroy_in(&l->cgroups, &box, NULL, &ignored);
+		cay_box_destroy(&l->cgroups, &box, NULL, &ignored);
 		return -1;
 	}
 	cay_launcher_send(l->sock, event, (const int[]){box.status_fd, box.pidfd}, 2);
@@ -401,7 +401,7 @@ static void finish(struct launcher *l)
 	for (struct sandbox *b = l->sandboxes; b; b = b->next)
 		cay_pidfd_signal(b->box.pidfd, SIGKILL);
 	for (struct sandbox *b = l->sandboxes; b; b = b->next)
-		cay_box_destroy_in(&l->cgroups, &b->box, NULL, &err);
+		cay_box_destroy(&l->cgroups, &b->box, NULL, &err);
 	_exit(0);
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A sandbox whose first process is cay-agent. Knows nothing of what the agent does. */
-#include "box/start.h"
-
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
@@ -16,6 +14,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "box/box.h"
 #include "box/spawn.h"
 #include "kern/pidfd.h"
 
@@ -192,8 +191,8 @@ static int start(struct cay_spawn *s, const struct cay_box_agent *agent, struct 
 	return result;
 }
 
-int cay_box_start_in(const struct cay_cgroup_host *cgroups, const struct cay_box_spec *spec,
-		     const struct cay_box_agent *agent, struct cay_box *ret, struct cay_error *err)
+int cay_box_start(const struct cay_cgroup_host *cgroups, const struct cay_box_spec *spec,
+		  const struct cay_box_agent *agent, struct cay_box *ret, struct cay_error *err)
 {
 	struct cay_spawn s;
 	int result;
@@ -206,12 +205,6 @@ int cay_box_start_in(const struct cay_cgroup_host *cgroups, const struct cay_box
 	result = start(&s, agent, ret, err);
 	cay_spawn_fini(&s, NULL);
 	return result;
-}
-
-int cay_box_start(const struct cay_box_spec *spec, const struct cay_box_agent *agent,
-		  struct cay_box *ret, struct cay_error *err)
-{
-	return cay_box_start_in(NULL, spec, agent, ret, err);
 }
 
 /* ---- the end ---- */
@@ -230,8 +223,8 @@ static int end_processes(struct cay_box *box, struct cay_error *err)
 	return 0;
 }
 
-int cay_box_destroy_in(const struct cay_cgroup_host *cgroups, struct cay_box *box, bool *ret_oom,
-		       struct cay_error *err)
+int cay_box_destroy(const struct cay_cgroup_host *cgroups, struct cay_box *box, bool *ret_oom,
+		    struct cay_error *err)
 {
 	struct cay_cgroup group;
 	int result = 0;
@@ -254,17 +247,5 @@ int cay_box_destroy_in(const struct cay_cgroup_host *cgroups, struct cay_box *bo
 	json_decref(box->report);
 	free(box->cgroup);
 	*box = (struct cay_box){.pidfd = -1, .status_fd = -1, .layer_fd = -1};
-	return result;
-}
-
-int cay_box_destroy(struct cay_box *box, bool *ret_oom, struct cay_error *err)
-{
-	struct cay_cgroup_host cgroups = {};
-	int result;
-
-	if (box->cgroup)
-		cay_cgroup_host_open(&cgroups);
-	result = cay_box_destroy_in(&cgroups, box, ret_oom, err);
-	cay_cgroup_host_close(&cgroups);
 	return result;
 }

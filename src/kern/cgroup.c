@@ -209,11 +209,6 @@ void cay_cgroup_host_close(struct cay_cgroup_host *host)
 
 /* ---- one group ---- */
 
-void cay_cgroup_init(struct cay_cgroup *g)
-{
-	*g = (struct cay_cgroup){};
-}
-
 static bool is_first_of_v2(const struct cay_cgroup *g, size_t i)
 {
 	for (size_t k = 0; k < i; k++)

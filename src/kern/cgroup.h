@@ -41,7 +41,7 @@ struct cay_cgroup_limits {
 	double cpus;
 };
 
-/* A group: for each controller in use a folder (the same one for all of version 2). */
+/* A group, none if it is all zero: for each controller in use a folder (the same one for all of version 2). */
 struct cay_cgroup {
 	int version[CAY_CGROUP_CONTROLLERS]; /* 0: not in use */
 	int parent_fd[CAY_CGROUP_CONTROLLERS];
@@ -58,9 +58,6 @@ int cay_cgroup_create(const struct cay_cgroup_host *host, const char *name, bool
 		      const struct cay_cgroup_limits *limits, struct cay_cgroup *ret,
 		      char reason[CAY_CGROUP_CONTROLLERS][160],
 		      struct cay_error *err) CAY_NODISCARD;
-
-/* An empty one, so that destroy may be called on it. */
-void cay_cgroup_init(struct cay_cgroup *g);
 
 /* Version 2: the folder in which to be born (CLONE_INTO_CGROUP), owned by the caller; else -1. */
 int cay_cgroup_birth_fd(const struct cay_cgroup *g);
