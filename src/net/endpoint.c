@@ -118,45 +118,65 @@ static int unreachable(const struct cay_endpoint *e, int sys, struct cay_error *
 			e->url.port);
 }
 
-static int connect_address(const struct addrinfo *a, bool *ret_connecting)
-{
-	auto_close int fd = -1;
-	int on = 1;
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
 
-	fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	*ret_connecting = connect(fd, a->ai_addr, a->ai_addrlen) < 0;
-	if (*ret_connecting && errno != EINPROGRESS)
-		return -1;
-	return TAKE_FD(fd);
-}
-
-/* An IP address is taken as it is; a name is looked up, which blocks. */
-static int connect_tcp(const struct cay_endpoint *e, int *ret_fd, bool *ret_connecting,
-		       struct cay_error *err)
+static int look_up(const struct cay_endpoint *e, union address *ret, struct cay_error *err)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-				 .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *list;
-	char port[8];
-	int fd, rc;
+	int rc = getaddrinfo(e->url.host, NULL, &hints, &list);
 
-	snprintf(port, sizeof(port), "%u", e->url.port);
-	rc = getaddrinfo(e->url.host, port, &hints, &list);
-	if (rc == EAI_NONAME) {
-		hints.ai_flags = AI_NUMERICSERV;
-		rc = getaddrinfo(e->url.host, port, &hints, &list);
-	}
 	if (rc)
 		return cay_fail(err, CAY_E_UNAVAILABLE, 0, "look up '%s': %s", e->url.host,
 				gai_strerror(rc));
-	fd = connect_address(list, ret_connecting);
+	memcpy(ret, list->ai_addr, CAY_MIN((size_t)list->ai_addrlen, sizeof(*ret)));
 	freeaddrinfo(list);
+	return 0;
+}
+
+/* An IP address is taken as it is, and "localhost" is one (RFC 6761, 6.3): only another name is
+ * looked up, which blocks, and in a static program needs the host's own libraries. */
+static int find_address(const struct cay_endpoint *e, union address *ret, struct cay_error *err)
+{
+	const char *host = strcasecmp(e->url.host, "localhost") ? e->url.host : "127.0.0.1";
+
+	*ret = (union address){};
+	if (inet_pton(AF_INET, host, &ret->v4.sin_addr) == 1)
+		ret->any.sa_family = AF_INET;
+	else if (inet_pton(AF_INET6, host, &ret->v6.sin6_addr) == 1)
+		ret->any.sa_family = AF_INET6;
+	else if (look_up(e, ret, err) < 0)
+		return -1;
+	if (ret->any.sa_family == AF_INET6)
+		ret->v6.sin6_port = htons(e->url.port);
+	else
+		ret->v4.sin_port = htons(e->url.port);
+	return 0;
+}
+
+static int connect_tcp(const struct cay_endpoint *e, int *ret_fd, bool *ret_connecting,
+		       struct cay_error *err)
+{
+	auto_close int fd = -1;
+	union address addr;
+	int on = 1;
+
+	if (find_address(e, &addr, err) < 0)
+		return -1;
+	fd = socket(addr.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return unreachable(e, errno, err);
-	*ret_fd = fd;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	*ret_connecting =
+		connect(fd, &addr.any,
+			addr.any.sa_family == AF_INET6 ? sizeof(addr.v6) : sizeof(addr.v4)) < 0;
+	if (*ret_connecting && errno != EINPROGRESS)
+		return unreachable(e, errno, err);
+	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
 

@@ -16,6 +16,11 @@
  *
  * Every phase has a limit and a deadline (struct cay_http_limits). A violation is answered with the
  * error shape where an answer is still possible, and the connection is closed.
+ *
+ * A client that ends its half of the connection while it waits for an answer counts as gone. What a
+ * handler leaves unread of a body is read past, up to 256 KiB; then the connection is closed.
+ *
+ * The program ignores SIGPIPE, and gives it back to the programs that it executes.
  */
 #pragma once
 
@@ -71,16 +76,18 @@ extern const struct cay_http_limits cay_http_limits_default;
 struct cay_http_server_options {
 	struct event_base *base;
 	const struct cay_http_route *const
-		*tables; /* NULL-terminated list of tables, each ended by {} */
-	struct cay_http_limits limits;
-	void *user; /* cay_http_user() */
+		*tables;               /* NULL-terminated list of tables, each ended by {} */
+	struct cay_http_limits limits; /* all zero: the defaults */
+	void *user;                    /* cay_http_user() */
 
 	/* Called when the head is complete and the route known (route may be NULL: 404 or 405
 	 * follows). -1 refuses with *err. For keys, Host and Origin. May be NULL. */
 	int (*admit)(struct cay_http_req *req, const struct cay_http_route *route,
 		     struct cay_error *err);
 
-	/* Answers errors in this server's own shape; NULL: {"error":{...}} of cay_json_error(). */
+	/* Answers errors in this server's own shape; NULL: {"error":{...}} of cay_json_error(), which
+	 * is also what cay_http_reply_error() answers when this calls it. The route may be NULL,
+	 * method and path empty. */
 	void (*answer_error)(struct cay_http_req *req, const struct cay_error *err);
 
 	/* Called once for each answered request, for metrics and logs. May be NULL. */

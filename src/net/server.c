@@ -103,7 +103,7 @@ static void out_of_descriptors(struct cay_listener *l)
 static void on_accept(evutil_socket_t sock, short what, void *arg)
 {
 	struct cay_listener *l = arg;
-	int fd;
+	int fd, sys;
 
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		fd = accept4(sock, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -111,9 +111,12 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 			take_connection(l, fd);
 			continue;
 		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		sys = errno;
+		/* accept4 says so before it looks into the queue: only the first call knows that
+		 * somebody waits. */
+		if (!i && (sys == EMFILE || sys == ENFILE || sys == ENOBUFS || sys == ENOMEM))
 			out_of_descriptors(l);
-		if (errno != EINTR && errno != ECONNABORTED)
+		if (sys != EINTR && sys != ECONNABORTED)
 			return;
 	}
 }

@@ -111,19 +111,30 @@ static CAY_UNUSED void client_on_fd(struct client *c, int fd)
 	event_add(c->event, NULL);
 }
 
-static CAY_UNUSED void client_open(struct client *c)
+static CAY_UNUSED void client_create(struct client *c)
+{
+	client_on_fd(c, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	event_del(c->event); /* an unconnected socket is readable: it says so */
+}
+
+static CAY_UNUSED void client_connect(struct client *c)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET,
 				   .sin_port = htons(server_port),
 				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+	if (connect(c->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
 		printf("Bail out! connect: %s\n", strerror(errno));
 		_exit(1);
 	}
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	client_on_fd(c, fd);
+	fcntl(c->fd, F_SETFL, O_NONBLOCK);
+	event_add(c->event, NULL);
+}
+
+static CAY_UNUSED void client_open(struct client *c)
+{
+	client_create(c);
+	client_connect(c);
 }
 
 static CAY_UNUSED void client_close(struct client *c)

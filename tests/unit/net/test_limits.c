@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every limit of the server, and what it does to a client that passes it. */
+#include <sys/resource.h>
+
 #include "base/clock.h"
 
 #include "net_test.h"
@@ -219,6 +221,52 @@ static void limits_connections(void)
 	stop();
 }
 
+/* Leaves the process one free descriptor, or as many as before. */
+static void leave_one_descriptor(bool on)
+{
+	static struct rlimit before;
+	struct rlimit tight;
+	int lowest = dup(0);
+
+	if (on)
+		getrlimit(RLIMIT_NOFILE, &before);
+	tight = before;
+	tight.rlim_cur = on ? (rlim_t)lowest + 1 : before.rlim_cur;
+	setrlimit(RLIMIT_NOFILE, &tight);
+	close(lowest);
+}
+
+static void lives_without_descriptors(void)
+{
+	struct client idle, busy, late;
+
+	begin(&cay_http_limits_default);
+	client_create(&idle);
+	client_create(&busy);
+	client_create(&late);
+	leave_one_descriptor(true);
+	client_connect(&idle);
+	while (!cay_http_server_connections(server))
+		turn();
+	client_connect(&busy); /* the idle one gives way */
+	client_send(&busy, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+	client_wait_end(&idle);
+	while (!held)
+		turn();
+	client_connect(&late); /* nobody does: it waits until the busy one is done */
+	client_send(&late, "GET / HTTP/1.1\r\n" CLOSE);
+	settle();
+	CHECK_INT(cay_http_server_connections(server), 1);
+	cay_http_reply(held, 200, NULL, "held", 4);
+	client_wait(&busy, "held");
+	client_wait(&late, "hello");
+	leave_one_descriptor(false);
+	client_close(&idle);
+	client_close(&busy);
+	client_close(&late);
+	stop();
+}
+
 static void stays_open_for_others_under_half_open_connections(void)
 {
 	enum { MANY = 1000 };
@@ -248,5 +296,6 @@ static void stays_open_for_others_under_half_open_connections(void)
 TAP_MAIN({"limits_the_head", limits_the_head}, {"limits_bodies", limits_bodies},
 	 {"limits_time", limits_time}, {"limits_the_time_of_writing", limits_the_time_of_writing},
 	 {"limits_connections", limits_connections},
+	 {"lives_without_descriptors", lives_without_descriptors},
 	 {"stays_open_for_others_under_half_open_connections",
 	  stays_open_for_others_under_half_open_connections})
