@@ -48,6 +48,7 @@ struct cay_screen {
 	struct line *history; /* ring */
 	size_t history_first, n_history, history_bytes;
 	bool lost;
+	bool plain; /* only lines of text since the last reset: no mode can have changed */
 	uint64_t changes;
 };
 
@@ -358,6 +359,7 @@ struct cay_screen *cay_screen_create(unsigned rows, unsigned cols)
 	s->n_rows = (int)rows;
 	s->n_cols = (int)cols;
 	s->glyph_end = -1;
+	s->plain = true;
 	s->main.rows = cay_alloc(rows * sizeof(struct row));
 	s->grid = &s->main;
 	s->vt = vterm_new((int)rows, (int)cols);
@@ -389,10 +391,19 @@ void cay_screen_destroy(struct cay_screen *s)
 	free(s);
 }
 
+static bool is_plain(const char *data, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)data[i] < 0x20 && !strchr("\n\r\t\b", data[i]))
+			return false;
+	return true;
+}
+
 void cay_screen_write(struct cay_screen *s, const void *data, size_t n)
 {
 	const char *p = data;
 
+	s->plain = s->plain && is_plain(data, n);
 	while (n > 0) {
 		size_t k = CAY_MIN(n, (size_t)SLICE);
 
@@ -402,13 +413,24 @@ void cay_screen_write(struct cay_screen *s, const void *data, size_t n)
 	}
 }
 
-void cay_screen_reset(struct cay_screen *s)
+/* The parser and all modes as at the start. CAN and ST end a control sequence or string that a
+ * program has left open. */
+static void reset_terminal(struct cay_screen *s)
 {
-	/* CAN and ST end a control sequence or string that a program has left open. */
 	vterm_input_write(s->vt, "\x18\x1b\\", 3);
 	vterm_state_reset(s->state, 1);
 	s->grid = &s->main;
 	free_grid(s, &s->alternate);
+	s->plain = true;
+}
+
+void cay_screen_reset(struct cay_screen *s)
+{
+	/* Home is enough after plain text: a full reset walks over all rows several times. */
+	if (s->plain)
+		vterm_input_write(s->vt, "\x1b[H", 3);
+	else
+		reset_terminal(s);
 	for (int i = 0; i < s->n_rows; i++)
 		clear_row(&s->main.rows[i]);
 	s->main.top = 0;

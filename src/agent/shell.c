@@ -81,9 +81,15 @@ static bool in_foreground(const struct cay_shell *s)
 	return tcgetpgrp(s->master) == s->pid;
 }
 
+/* Most of it fits at once; the rest waits for bash to read. */
 static void type(struct cay_shell *s, const char *text, size_t n)
 {
-	evbuffer_add(s->queue, text, n);
+	ssize_t k = evbuffer_get_length(s->queue) ? 0 : write(s->master, text, n);
+
+	if (k == (ssize_t)n)
+		return;
+	k = CAY_MAX(k, 0);
+	evbuffer_add(s->queue, text + k, n - (size_t)k);
 	event_add(&s->writable, NULL);
 }
 
@@ -461,9 +467,10 @@ static void set_echo(struct cay_shell *s, const char *text, size_t n)
 
 static void type_line(struct cay_shell *s, const char *text, size_t n)
 {
+	auto_free char *line = cay_format("%.*s\n", (int)n, text);
+
 	set_echo(s, text, n);
-	type(s, text, n);
-	type(s, "\n", 1);
+	type(s, line, n + 1);
 }
 
 /* Through a file that bash reads. Typed is only the order to do so. */
@@ -501,14 +508,13 @@ void cay_shell_run(struct cay_shell *s, const char *command)
 void cay_shell_input(struct cay_shell *s, const char *text)
 {
 	size_t n = strlen(text);
-	auto_free char *typed = cay_strndup(text, n);
+	auto_free char *typed = cay_format("%s\r", text);
 
 	for (size_t i = 0; i < n; i++)
 		if (typed[i] == '\n')
 			typed[i] = '\r';
 	set_echo(s, text, n);
-	type(s, typed, n);
-	type(s, "\r", 1);
+	type(s, typed, n + 1);
 }
 
 void cay_shell_key(struct cay_shell *s, char letter)
