@@ -63,7 +63,7 @@ cmp "$work/cay-agent" "$work/cay/build/cay-agent"
 ls -l "$work/cay-agent"
 
 step "remove the sandbox"
-api DELETE "/v1/sandboxes/$id"
+api DELETE "/v1/sandboxes/$id"; echo
 if api GET "/v1/sandboxes/$id" >/dev/null 2>&1; then
 	echo "it is still there" >&2
 	exit 1

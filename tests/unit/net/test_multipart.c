@@ -115,8 +115,8 @@ static void refuses(void)
 		"multipart/mixed; boundary=XX",
 		"text/plain",
 		"",
-		"multipart/form-data; boundary="
-		"01234567890123456789012345678901234567890123456789012345678901234567890",
+		("multipart/form-data; boundary="
+		 "01234567890123456789012345678901234567890123456789012345678901234567890"),
 	};
 	static const char *const bodies[] = {
 		"",
