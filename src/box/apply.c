@@ -148,9 +148,10 @@ static int apply_base(struct work *w, struct cay_error *err)
 
 	snprintf(size, sizeof(size), "%llu", (unsigned long long)w->step->value);
 	fd = cay_mount_new("tmpfs", options, ATTRS);
-	/* On top of the root: our root directory stays the host's tree, so an absolute path means the
-	 * host, and a relative one the base. */
-	if (fd < 0 || cay_mount_attach(fd, AT_FDCWD, "/") < 0 || fchdir(fd) < 0)
+	/* Our root directory stays the host's tree: an absolute path means the host, a relative one
+	 * the base. It covers the host's /proc, which is not needed any more, and not "/": so that the
+	 * old root goes with a single umount later, as each waits for a grace period of RCU. */
+	if (fd < 0 || cay_mount_attach(fd, AT_FDCWD, "/proc") < 0 || fchdir(fd) < 0)
 		return fail(err, "mount a tmpfs");
 	if (mkdir("root", 0755) < 0)
 		return fail(err, "make the root folder");
@@ -340,18 +341,28 @@ static int apply_sys_host(struct work *w, struct cay_error *err)
 	return attach(w, fd, err);
 }
 
+/* What this kernel does not have needs no cover. Looked at before the cover is made: to give up a
+ * mount that was never attached costs a grace period of RCU. */
+static int cover(struct work *w, const char *with, struct cay_error *err)
+{
+	const char *rest = NULL;
+	int dir = locate(w, &rest);
+	auto_close int fd = -1;
+
+	if (faccessat(dir, rest, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
+	fd = cay_mount_copy(AT_FDCWD, with, false);
+	return attach(w, fd, err);
+}
+
 static int apply_mask_file(struct work *w, struct cay_error *err)
 {
-	auto_close int fd = cay_mount_copy(AT_FDCWD, "mask/file", false);
-
-	return attach(w, fd, err);
+	return cover(w, "mask/file", err);
 }
 
 static int apply_mask_dir(struct work *w, struct cay_error *err)
 {
-	auto_close int fd = cay_mount_copy(AT_FDCWD, "mask/dir", false);
-
-	return attach(w, fd, err);
+	return cover(w, "mask/dir", err);
 }
 
 static int apply_read_only(struct work *w, struct cay_error *err)
