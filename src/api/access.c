@@ -13,17 +13,14 @@ enum { HOST_MAX = 256 };
 /* The name in "name", "name:port", "[v6]" or "[v6]:port". */
 static bool host_name(const char *host, char out[HOST_MAX])
 {
-	const char *end, *start = host;
+	bool v6 = host[0] == '[';
+	const char *start = host + v6, *end = start + strcspn(start, v6 ? "]" : ":");
+	const char *port = end + (v6 && *end);
 
-	if (host[0] == '[') {
-		start = host + 1;
-		end = strchr(start, ']');
-		if (!end || (end[1] != '\0' && end[1] != ':'))
-			return false;
-	} else {
-		end = host + strcspn(host, ":");
-	}
-	if (end == start || end - start >= HOST_MAX)
+	if (end == start || end - start >= HOST_MAX || (v6 && *end != ']'))
+		return false;
+	/* What is accepted here is shown to clients as part of URLs. */
+	if (*port && (*port != ':' || strspn(port + 1, "0123456789") != strlen(port + 1)))
 		return false;
 	memcpy(out, start, (size_t)(end - start));
 	out[end - start] = '\0';

@@ -37,6 +37,9 @@ static void refuses_other_hosts(void)
 	CHECK_INT(check_host("[::1"), -1);
 	CHECK_INT(check_host("[::1]x"), -1);
 	CHECK_INT(check_host("[]"), -1);
+	CHECK_INT(check_host("localhost:80/x"), -1);
+	CHECK_INT(check_host("localhost:\xff"), -1);
+	CHECK_INT(check_host("[::1]:80\"x"), -1);
 }
 
 static void a_wildcard_takes_any_address_but_no_name(void)
