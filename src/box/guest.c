@@ -105,11 +105,15 @@ static pid_t start_command(const struct cay_box_command *command, int *ret_failu
 	sigemptyset(&none);
 	pid = vfork();
 	if (pid == 0) {
-		/* A session of its own, so that a signal for the command reaches its children as
-		 * well, and does not reach this process. */
-		setsid();
-		if (command->tty)
+		/* A process group of its own, so that a signal for the command reaches its children
+		 * as well, and does not reach this process. A terminal wants a whole session; else
+		 * this process's, which has none, will do. */
+		if (command->tty) {
+			setsid();
 			ioctl(0, TIOCSCTTY, 0);
+		} else {
+			setpgid(0, 0);
+		}
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		exec_command(command);
 		failure = errno;
