@@ -301,9 +301,17 @@ def test_a_workspace_never_shows_the_state_folder(server):
 
 # ---- limits, network ----
 
-def test_limits_are_reported(server):
-    box = server.create(resources={"memory_mb": 256, "pids": 64, "cpus": 0.5})
-    assert box["isolation"]["limits"], "what is enforced, and by what, is said"
+def test_limits(server):
+    """Every limit is reported with what enforces it; the kernel kills the command, not the box."""
+    box = server.create(resources={"memory_mb": 64, "pids": 40, "cpus": 0.5})
+    limits = box["isolation"]["limits"]
+    assert limits["memory"]["value"] == 64 << 20 and limits["pids"]["value"] == 40
+    assert all(limit["enforced_by"] for limit in limits.values())
+    if not limits["memory"]["enforced_by"].startswith("cgroup"):
+        pytest.skip(f"memory is limited by {limits['memory']['enforced_by']} here, not by a cgroup")
+    result = server.exec(box, ["python3", "-c", "bytearray(300 << 20)"])
+    assert result["oom"] and result["exit_code"] == 137 and result["signal"] == "SIGKILL"
+    assert server.exec(box, "echo alive")["stdout"] == "alive\n"
 
 
 def test_network_modes(server):
