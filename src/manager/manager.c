@@ -208,7 +208,7 @@ static void on_gone(enum cay_reason reason, const struct cay_error *cause, void 
 	struct cay_sandbox *s = cay_sandbox_ref(arg);
 	struct cay_manager *m = s->manager;
 	struct cay_error ok = {}, failure = {};
-	bool asked = s->state == CAY_SANDBOX_STOPPING && reason == CAY_REASON_KILLED;
+	bool asked = s->state == CAY_SANDBOX_STOPPING; /* then why is known already */
 	bool never_ran = !s->agent;
 
 	s->machine = NULL;

@@ -346,9 +346,10 @@ static void on_event(struct local *l, struct cay_launcher_event *e)
 		end(m, CAY_REASON_KILLED, NULL);
 		break;
 	case CAY_LAUNCHER_EXITED:
-		/* While destroying, DESTROYED still follows. */
-		if (m->state != DESTROYING || m->waits)
+		if (m->state != DESTROYING)
 			on_exited(m, e);
+		else if (m->waits) /* the request to destroy has not been sent, and need not be */
+			end(m, CAY_REASON_KILLED, NULL);
 		break;
 	case CAY_LAUNCHER_GONE:
 		break;
