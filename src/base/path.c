@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "base/mem.h"
+#include "base/path_walk.h"
 
 int cay_path_check_absolute(const char *path, size_t n, const char *what, struct cay_error *err)
 {
@@ -89,6 +90,8 @@ int cay_path_open(int root_fd, const char *path, int flags, mode_t mode, enum ca
 	do
 		fd = syscall(SYS_openat2, root_fd, *path ? path : ".", &how, sizeof(how));
 	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	if (fd < 0 && errno == ENOSYS)
+		return cay_path_walk(root_fd, path, flags, mode, scope);
 	return (int)fd;
 }
 

@@ -2,7 +2,12 @@
 #include "base/path.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "base/mem.h"
 #include "tap.h"
@@ -152,7 +157,91 @@ static void removal_does_not_follow_links(void)
 	done(root);
 }
 
+/* What both ways of resolving must agree on. */
+static void walks_links_and_dots(void)
+{
+	static const struct {
+		const char *path;
+		int flags;
+		enum cay_path_scope scope;
+		int sys; /* 0: it opens */
+	} rows[] = {
+		{"/", O_PATH, CAY_PATH_IN_ROOT, 0},
+		{".", O_PATH | O_DIRECTORY, CAY_PATH_BENEATH, 0},
+		{"d/../d/./f", O_RDONLY, CAY_PATH_BENEATH, 0},
+		{"d//f", O_RDONLY, CAY_PATH_NO_LINKS, 0},
+		{"../../d/f", O_RDONLY, CAY_PATH_IN_ROOT, 0},
+		{"../d/f", O_RDONLY, CAY_PATH_BENEATH, EXDEV},
+		{"to-d/f", O_RDONLY, CAY_PATH_BENEATH, 0},
+		{"to-f", O_RDONLY, CAY_PATH_BENEATH, 0},
+		{"to-f", O_PATH | O_NOFOLLOW, CAY_PATH_BENEATH, 0},
+		{"to-f", O_RDONLY | O_NOFOLLOW, CAY_PATH_BENEATH, ELOOP},
+		{"to-f", O_RDONLY, CAY_PATH_NO_LINKS, ELOOP},
+		{"to-d/f", O_RDONLY, CAY_PATH_NO_LINKS, ELOOP},
+		{"loop", O_RDONLY, CAY_PATH_IN_ROOT, ELOOP},
+		{"d/f/", O_RDONLY, CAY_PATH_BENEATH, ENOTDIR},
+		{"d/f/x", O_RDONLY, CAY_PATH_BENEATH, ENOTDIR},
+		{"d/none", O_RDONLY, CAY_PATH_BENEATH, ENOENT},
+		{"none/f", O_RDONLY, CAY_PATH_BENEATH, ENOENT},
+		{"up", O_PATH, CAY_PATH_BENEATH, EXDEV},
+		{"up", O_PATH, CAY_PATH_IN_ROOT, 0},
+	};
+	int root = fresh(), fd;
+
+	CHECK(mkdirat(root, "d", 0755) == 0);
+	close(openat(root, "d/f", O_WRONLY | O_CREAT, 0644));
+	CHECK(symlinkat("d", root, "to-d") == 0);
+	CHECK(symlinkat("to-d/../d/f", root, "to-f") == 0);
+	CHECK(symlinkat("loop", root, "loop") == 0);
+	CHECK(symlinkat("../..", root, "up") == 0);
+	for (size_t i = 0; i < CAY_LEN(rows); i++) {
+		errno = 0;
+		fd = cay_path_open(root, rows[i].path, rows[i].flags, 0, rows[i].scope);
+		if (fd >= 0)
+			close(fd);
+		if ((fd >= 0) != (rows[i].sys == 0) || (fd < 0 && errno != rows[i].sys)) {
+			tap_failures++;
+			printf("# %s (row %zu): %d, %s\n", rows[i].path, i, fd, strerror(errno));
+		}
+	}
+	done(root);
+}
+
+/* Everything again where the kernel has no openat2: in a child whose filter says so. */
+static void works_without_openat2(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {.len = CAY_LEN(code), .filter = code};
+	int status = -1;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
+			_exit(1);
+		CHECK(syscall(SYS_openat2, -1, "", NULL, 0) < 0 && errno == ENOSYS);
+		never_leaves_the_root();
+		makes_folders();
+		finds_the_parent();
+		removes_deep_trees();
+		walks_links_and_dots();
+		fflush(stdout);
+		_exit(tap_failures ? 1 : 0);
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	CHECK_INT(status, 0);
+}
+
 TAP_MAIN({"checks_text", checks_text}, {"normalizes", normalizes},
 	 {"never_leaves_the_root", never_leaves_the_root}, {"makes_folders", makes_folders},
 	 {"finds_the_parent", finds_the_parent}, {"removes_deep_trees", removes_deep_trees},
-	 {"removal_does_not_follow_links", removal_does_not_follow_links})
+	 {"removal_does_not_follow_links", removal_does_not_follow_links},
+	 {"walks_links_and_dots", walks_links_and_dots},
+	 {"works_without_openat2", works_without_openat2})
