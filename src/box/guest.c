@@ -170,9 +170,25 @@ static int supervise(pid_t command, const sigset_t *set)
 	}
 }
 
+/* Our command line is the host's business (folders, other commands), and /proc/1/cmdline shows it
+ * to everybody inside: the strings that the kernel put in front of the environment's are wiped. */
+static void hide_command_line(void)
+{
+	static const char title[] = "cay";
+	char *start = program_invocation_name;
+	char *end = start + strlen(start) + 1;
+
+	if (environ && environ[0] > end && environ[0] - start < sysconf(_SC_ARG_MAX))
+		end = environ[0];
+	memset(start, 0, (size_t)(end - start));
+	if ((size_t)(end - start) >= sizeof(title))
+		memcpy(start, title, sizeof(title));
+}
+
 void cay_guest_main(struct cay_spawn *s, int sock, void *arg)
 {
 	const struct cay_guest *guest = arg;
+	struct cay_box_command command = *guest->command;
 	struct cay_message message = {.kind = CAY_MESSAGE_STARTED};
 	int stdio[3] = {guest->stdio[0], guest->stdio[1], guest->stdio[2]};
 	const char *cwd = guest->command->cwd ? guest->command->cwd : "/workspace";
@@ -190,7 +206,11 @@ void cay_guest_main(struct cay_spawn *s, int sock, void *arg)
 		cay_spawn_die(sock, &err);
 	}
 	catch_signals(&set);
-	pid = start_command(guest->command, &failure);
+	command.argv = (const char *const *)cay_strv_copy(command.argv);
+	if (command.env)
+		command.env = (const char *const *)cay_strv_copy(command.env);
+	hide_command_line();
+	pid = start_command(&command, &failure);
 	if (pid < 0)
 		fail_and_die(sock, "command: vfork");
 	message.facts = s->facts;

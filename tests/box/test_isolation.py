@@ -19,6 +19,15 @@ def status_of(text):
 
 # ---- identity and privilege ----
 
+def test_the_hosts_command_line_does_not_show(run, workspace):
+    shown = run("sh", "-c", "cat /proc/1/cmdline; cat /proc/[0-9]*/cmdline", "a-word",
+                options=["--workspace", str(workspace)]).out
+    assert str(workspace) not in shown
+    assert "--workspace" not in shown
+    assert "a-word" in shown  # of the command's own process
+
+
+
 def test_every_namespace_is_its_own(run):
     inside = dict(zip(NAMESPACES, run.sh(
         "for n in %s; do readlink /proc/self/ns/$n; done" % " ".join(NAMESPACES)).out.split()))
