@@ -9,7 +9,6 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "cli/bench_server.h"
 
 enum { SANDBOXES = 20, FILE_MAX = 64 << 10 };
@@ -46,7 +45,7 @@ static double agents_pss_kb(size_t *ret_n)
 		cay_buf_init(&text, FILE_MAX);
 		if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
 		    cay_fd_read_file(status, &text, &ignored) < 0 ||
-		    !cay_text_starts_with(text.data, "Name:\tcay-agent"))
+		    !memmem(text.data, strcspn(text.data, "\n"), "cay-agent", 9))
 			continue;
 		pss = read_kb(rollup, "\nPss:");
 		if (pss > 0) {

@@ -48,32 +48,35 @@ static void take_line(struct cay_sse *s)
 	}
 }
 
+static int fail_too_large(struct cay_error *err)
+{
+	return cay_fail(err, CAY_E_LIMIT, 0, "an event of the server is too large");
+}
+
 int cay_sse_feed(struct cay_sse *s, const void *data, size_t n, struct cay_error *err)
 {
-	const char *p = data;
+	const char *p = data, *end = p + n;
 
-	while (n > 0) {
+	for (; p < end; p++) {
 		size_t text = 0;
 
 		if (s->after_cr && *p == '\n') {
-			p++;
-			n--;
+			s->after_cr = false;
+			continue;
 		}
 		s->after_cr = false;
-		while (text < n && p[text] != '\n' && p[text] != '\r')
+		while (p + text < end && p[text] != '\n' && p[text] != '\r')
 			text++;
-		cay_buf_append(&s->line, p, text);
+		if (cay_buf_append(&s->line, p, text) < 0)
+			return fail_too_large(err);
 		p += text;
-		n -= text;
-		if (n > 0) {
-			take_line(s);
-			cay_buf_clear(&s->line);
-			s->after_cr = *p == '\r';
-			p++;
-			n--;
-		}
-		if (s->line.overflow || s->data.overflow)
-			return cay_fail(err, CAY_E_LIMIT, 0, "an event of the server is too large");
+		if (p == end)
+			break;
+		take_line(s);
+		if (s->data.overflow)
+			return fail_too_large(err);
+		cay_buf_clear(&s->line);
+		s->after_cr = *p == '\r';
 	}
 	return 0;
 }
