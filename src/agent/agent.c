@@ -102,6 +102,7 @@ static int listen_at(struct cay_http_server *http, const char *where, struct cay
 {
 	const char *colon = strrchr(where, ':');
 	auto_free char *address = NULL;
+	uint16_t taken;
 	int64_t port;
 
 	if (cay_text_starts_with(where, "unix:"))
@@ -114,7 +115,7 @@ static int listen_at(struct cay_http_server *http, const char *where, struct cay
 	address = where[0] == '[' && colon > where && colon[-1] == ']'
 			  ? cay_strndup(where + 1, (size_t)(colon - where) - 2)
 			  : cay_strndup(where, (size_t)(colon - where));
-	return cay_http_listen_tcp(http, address, (uint16_t)port, NULL, err);
+	return cay_http_listen_tcp(http, address, (uint16_t)port, &taken, err);
 }
 
 static int listen_all(const struct cay_agent_options *o, struct cay_http_server *http,

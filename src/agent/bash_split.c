@@ -404,6 +404,7 @@ void cay_bash_split(const char *text, size_t n, struct cay_bash_split *ret)
 		add_range(ret, ret->n ? r.at : 0);
 		if (!read_complete(&r))
 			break;
+		ret->n_ended++;
 	}
 	ret->result = r.status;
 	if (r.status != CAY_BASH_COMPLETE) {

@@ -27,6 +27,7 @@ struct cay_bash_split {
 		size_t start, end;
 	} * commands;
 	size_t n;
+	size_t n_ended; /* commands that end, also for INCOMPLETE and BAD */
 };
 
 void cay_bash_split(const char *text, size_t n, struct cay_bash_split *ret);

@@ -213,7 +213,8 @@ static int on_glyph(VTermGlyphInfo *info, VTermPos pos, void *user)
 	struct cay_screen *s = user;
 	struct row *row;
 
-	if (pos.row >= s->n_rows || pos.col >= s->n_cols)
+	/* libvterm 0.1 can be driven to positions outside the screen, also negative ones. */
+	if (pos.row < 0 || pos.row >= s->n_rows || pos.col < 0 || pos.col >= s->n_cols)
 		return 1;
 	row = row_at(s, pos.row);
 	/* In column 0 because it did not fit behind the last one: wrapped by the margin. */
@@ -241,12 +242,24 @@ static int on_cursor(VTermPos pos, VTermPos old, int visible, void *user)
 	return 1;
 }
 
+static VTermRect clamp(const struct cay_screen *s, VTermRect r)
+{
+	r.start_row = CAY_MAX(r.start_row, 0);
+	r.start_col = CAY_MAX(r.start_col, 0);
+	r.end_row = CAY_MIN(r.end_row, s->n_rows);
+	r.end_col = CAY_MIN(r.end_col, s->n_cols);
+	return r;
+}
+
 static int on_erase(VTermRect rect, int selective, void *user)
 {
 	struct cay_screen *s = user;
 
 	(void)selective;
-	for (int r = rect.start_row; r < rect.end_row && r < s->n_rows; r++) {
+	rect = clamp(s, rect);
+	if (rect.start_col >= rect.end_col)
+		return 1;
+	for (int r = rect.start_row; r < rect.end_row; r++) {
 		struct row *row = row_at(s, r);
 
 		if (rect.start_col == 0)
@@ -266,9 +279,13 @@ static int on_erase(VTermRect rect, int selective, void *user)
 static int on_move(VTermRect dest, VTermRect src, void *user)
 {
 	struct cay_screen *s = user;
-	int rows = src.end_row - src.start_row, cols = src.end_col - src.start_col;
 	bool down = dest.start_row > src.start_row, right = dest.start_col > src.start_col;
+	int rows, cols;
 
+	src = clamp(s, src);
+	dest = clamp(s, dest);
+	rows = CAY_MIN(src.end_row - src.start_row, dest.end_row - dest.start_row);
+	cols = CAY_MIN(src.end_col - src.start_col, dest.end_col - dest.start_col);
 	for (int i = 0; i < rows; i++) {
 		int r = down ? rows - 1 - i : i;
 		struct row *from = row_at(s, src.start_row + r);
@@ -310,8 +327,10 @@ static void scroll_one(struct cay_screen *s, int start, int end, bool up)
 static int on_scroll(VTermRect rect, int downward, int rightward, void *user)
 {
 	struct cay_screen *s = user;
-	int n = abs(downward), height = rect.end_row - rect.start_row;
+	int n = abs(downward), height;
 
+	rect = clamp(s, rect);
+	height = rect.end_row - rect.start_row;
 	if (rightward || rect.start_col != 0 || rect.end_col != s->n_cols)
 		return 0; /* libvterm then moves and erases */
 	s->changes++;

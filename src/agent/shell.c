@@ -427,14 +427,11 @@ const char *cay_shell_path(const struct cay_shell *s)
 
 /* ---- commands and input ---- */
 
-/* A terminal in canonical mode interprets control characters (also a tab is echoed as something
- * else than it is) and takes lines of limited length. And several commands must not be typed at
- * once, each would bring its own prompt. */
-static bool can_be_typed(const char *command, size_t n)
+/* A terminal in canonical mode interprets control characters (and echoes a tab as something else
+ * than it is) and takes lines of limited length. */
+static bool fits_terminal(const char *command, size_t n)
 {
-	struct cay_bash_split split;
 	size_t line = 0;
-	bool one;
 
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)command[i];
@@ -443,10 +440,24 @@ static bool can_be_typed(const char *command, size_t n)
 		if ((c < 0x20 && c != '\n') || c == 0x7f || line > LINE_MAX_TYPED)
 			return false;
 	}
+	return true;
+}
+
+/* One line is typed. So are several that do not end a command: bash goes on reading, as it would for
+ * a person. Anything else that is typed could bring several prompts. */
+static bool can_be_typed(const char *command, size_t n)
+{
+	struct cay_bash_split split;
+	bool open;
+
+	if (!fits_terminal(command, n))
+		return false;
+	if (!memchr(command, '\n', n))
+		return true;
 	cay_bash_split(command, n, &split);
-	one = split.n <= 1 && (split.result != CAY_BASH_BAD || !memchr(command, '\n', n));
+	open = split.result == CAY_BASH_INCOMPLETE && split.n_ended == 0 && command[0] != '#';
 	cay_bash_split_fini(&split);
-	return one;
+	return open;
 }
 
 /* As a screen shows it: without blanks at the ends of lines. */

@@ -87,37 +87,39 @@ static void answer_missing(struct cay_http_req *req, const char *type, const cha
 	cay_buf_fini(&b);
 }
 
+/* The body of /execute_action is not JSON. */
+static void answer_malformed(struct cay_http_req *req, const struct cay_error *err)
+{
+	auto_json json_t *message = json_string(err->msg);
+	struct cay_buf b;
+
+	cay_buf_init(&b, DETAIL_MAX);
+	cay_buf_puts(&b,
+		     "[{'type': 'json_invalid', 'loc': ('body', 0), 'msg': 'JSON decode error', "
+		     "'input': {}, 'ctx': {'error': ");
+	cay_oh_repr(message, &b);
+	cay_buf_puts(&b, "}}]");
+	answer_invalid(req, b.data);
+	cay_buf_fini(&b);
+}
+
 void cay_openhands_answer_error(struct cay_http_req *req, const struct cay_error *err)
 {
-	auto_free char *text = NULL;
-	struct cay_buf b;
-	json_t *message;
-
 	switch (err->code) {
 	case CAY_E_UNAUTHORIZED:
 		answer_detail(req, 403, "Invalid API Key");
-		return;
+		break;
 	case CAY_E_NOT_FOUND:
 		answer_detail(req, 404, "Not Found");
-		return;
+		break;
 	case CAY_E_METHOD:
 		answer_detail(req, 405, "Method Not Allowed");
-		return;
-	case CAY_E_INVALID:
-		message = json_string(err->msg);
-		cay_buf_init(&b, DETAIL_MAX);
-		cay_buf_puts(&b,
-			     "[{'type': 'json_invalid', 'loc': ('body', 0), 'msg': 'JSON decode "
-			     "error', 'input': {}, 'ctx': {'error': ");
-		cay_oh_repr(message, &b);
-		cay_buf_puts(&b, "}}]");
-		answer_invalid(req, b.data);
-		cay_buf_fini(&b);
-		json_decref(message);
-		return;
+		break;
 	default:
-		text = cay_format("%s", err->msg);
-		answer_detail(req, cay_error_http_status(err->code), text);
+		if (err->code == CAY_E_INVALID && !strcmp(cay_http_path(req), "/execute_action"))
+			answer_malformed(req, err);
+		else
+			answer_detail(req, cay_error_http_status(err->code), err->msg);
 	}
 }
 
@@ -169,14 +171,18 @@ static void run(struct cay_openhands *o, struct turn *t, struct cay_buf *detail)
 
 static void read_file(struct cay_openhands *o, struct turn *t, struct cay_buf *detail)
 {
-	end_turn(o, cay_oh_read(o->service, cay_oh_session_cwd(o->session), &t->action, detail),
-		 detail->data);
+	json_t *result =
+		cay_oh_read(o->service, cay_oh_session_cwd(o->session), &t->action, detail);
+
+	end_turn(o, result, detail->data);
 }
 
 static void write_file(struct cay_openhands *o, struct turn *t, struct cay_buf *detail)
 {
-	end_turn(o, cay_oh_write(o->service, cay_oh_session_cwd(o->session), &t->action, detail),
-		 detail->data);
+	json_t *result =
+		cay_oh_write(o->service, cay_oh_session_cwd(o->session), &t->action, detail);
+
+	end_turn(o, result, detail->data);
 }
 
 static void browse(struct cay_openhands *o, struct turn *t, struct cay_buf *detail)
