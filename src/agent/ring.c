@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "agent/utf8.h"
 #include "base/mem.h"
 
 enum {
@@ -153,19 +154,6 @@ void cay_ring_peek(const struct cay_ring *r, uint64_t offset, struct cay_ring_sp
 	ret->n = CAY_MIN(segment->end - offset, r->cap - from);
 }
 
-/* How many bytes at the end are the beginning of a UTF-8 sequence whose rest is missing. */
-static size_t partial_tail(const char *data, size_t n)
-{
-	for (size_t back = 1; back <= CAY_MIN(n, (size_t)3); back++) {
-		unsigned char c = (unsigned char)data[n - back];
-		size_t whole = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
-
-		if ((c & 0xc0) != 0x80)
-			return whole > back ? back : 0;
-	}
-	return 0;
-}
-
 void cay_ring_read(const struct cay_ring *r, uint64_t offset, bool text, bool growing, char *buf,
 		   size_t max, struct cay_ring_span *ret)
 {
@@ -182,7 +170,7 @@ void cay_ring_read(const struct cay_ring *r, uint64_t offset, bool text, bool gr
 		cay_ring_peek(r, ret->offset + n, &piece);
 	}
 	if (text && (n == max || (growing && ret->offset + n == r->end)))
-		n -= partial_tail(buf, n);
+		n -= cay_utf8_partial_tail(buf, n);
 	ret->data = buf;
 	ret->n = n;
 }

@@ -5,11 +5,12 @@
 #include <string.h>
 #include <vterm.h>
 
+#include "agent/screen_filter.h"
+#include "agent/utf8.h"
 #include "base/buf.h"
 #include "base/mem.h"
 
 enum {
-	SLICE = 16 << 10,    /* bytes given to libvterm at once; bounds its use of the stack */
 	CLUSTERS_MAX = 4096, /* characters with combining marks, until the next reset */
 	CLUSTER_BYTES = 6 * 4 + 1,
 };
@@ -50,37 +51,12 @@ struct cay_screen {
 	bool lost;
 	bool plain; /* only lines of text since the last reset: no mode can have changed */
 	uint64_t changes;
+	struct cay_screen_filter filter;
 };
 
 static struct row *row_at(const struct cay_screen *s, int i)
 {
 	return &s->grid->rows[(s->grid->top + i) % s->n_rows];
-}
-
-static size_t put_utf8(uint32_t c, char *out)
-{
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		c = 0xfffd;
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
 }
 
 /* ---- rows ---- */
@@ -139,7 +115,7 @@ static size_t render_row(const struct cay_screen *s, const struct row *row, char
 			memcpy(out + n, text, len);
 			n += len;
 		} else {
-			n += put_utf8(c ? c : ' ', out + n);
+			n += cay_utf8_put(c ? c : ' ', out + n);
 		}
 	}
 	return n;
@@ -203,7 +179,7 @@ static uint32_t cell_value(struct cay_screen *s, const uint32_t *chars)
 		s->clusters = cay_alloc(CLUSTERS_MAX * sizeof(*s->clusters));
 	text = s->clusters[s->n_clusters];
 	for (int i = 0; i < VTERM_MAX_CHARS_PER_CELL && chars[i]; i++)
-		n += put_utf8(chars[i], text + n);
+		n += cay_utf8_put(chars[i], text + n);
 	text[n] = '\0';
 	return CELL_CLUSTER | s->n_clusters++;
 }
@@ -216,6 +192,7 @@ static int on_glyph(VTermGlyphInfo *info, VTermPos pos, void *user)
 	/* libvterm 0.1 can be driven to positions outside the screen, also negative ones. */
 	if (pos.row < 0 || pos.row >= s->n_rows || pos.col < 0 || pos.col >= s->n_cols)
 		return 1;
+	cay_screen_filter_glyph(&s->filter, info->chars[0]);
 	row = row_at(s, pos.row);
 	/* In column 0 because it did not fit behind the last one: wrapped by the margin. */
 	if (pos.col == 0)
@@ -387,6 +364,7 @@ struct cay_screen *cay_screen_create(unsigned rows, unsigned cols)
 	s->state = vterm_obtain_state(s->vt);
 	vterm_state_set_callbacks(s->state, &callbacks, s);
 	vterm_state_reset(s->state, 1);
+	cay_screen_filter_init(&s->filter, s->vt);
 	return s;
 }
 
@@ -420,16 +398,8 @@ static bool is_plain(const char *data, size_t n)
 
 void cay_screen_write(struct cay_screen *s, const void *data, size_t n)
 {
-	const char *p = data;
-
 	s->plain = s->plain && is_plain(data, n);
-	while (n > 0) {
-		size_t k = CAY_MIN(n, (size_t)SLICE);
-
-		vterm_input_write(s->vt, p, k);
-		p += k;
-		n -= k;
-	}
+	cay_screen_filter_write(&s->filter, data, n);
 }
 
 /* The parser and all modes as at the start. CAN and ST end a control sequence or string that a
@@ -457,6 +427,7 @@ void cay_screen_reset(struct cay_screen *s)
 	free(s->clusters);
 	s->clusters = NULL;
 	s->n_clusters = 0;
+	cay_screen_filter_reset(&s->filter);
 	s->glyph_end = -1;
 }
 

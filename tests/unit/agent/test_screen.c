@@ -40,6 +40,8 @@ static void shows_what_a_person_sees(void)
 	check(s, "12345\x1b[3D\x1b[P\x1b[@", "12 45\n");
 	check(s, "main\x1b[?1049h\x1b[Hother", "other\n");
 	check(s, "main\x1b[?1049h\x1b[Hother\x1b[?1049l", "main\n");
+	check(s, "ab\x1b[3b\x1b[bc", "abbbbbc\n");
+	check(s, "\x1b[5bx", "x\n");
 	check(s, "open \x1b]2;never ended", "open\n");
 	check(s, "after", "after\n");
 	cay_screen_destroy(s);
@@ -83,6 +85,23 @@ static void keeps_the_last_lines(void)
 	CHECK(!cay_screen_has_lost(s));
 	check(s, "fresh", "fresh\n");
 	cay_buf_fini(&text);
+	cay_screen_destroy(s);
+}
+
+/* Characters cut anywhere by the ends of writes. */
+static void puts_cut_characters_together(void)
+{
+	static const char text[] = "a\xc3\xa9\xe4\xb8\xad\xf0\x9f\x8e\x89z\xe4\xb8X\xe4";
+	struct cay_screen *s = cay_screen_create(ROWS, COLS);
+
+	for (size_t step = 1; step < 6; step++) {
+		for (size_t at = 0; at < sizeof(text) - 1; at += step)
+			cay_screen_write(s, text + at,
+					 step < sizeof(text) - 1 - at ? step
+								      : sizeof(text) - 1 - at);
+		check(s, "", "a\xc3\xa9\xe4\xb8\xad\xf0\x9f\x8e\x89z\xef\xbf\xbd\xef\xbf\xbdX\n");
+	}
+	check(s, "fresh", "fresh\n");
 	cay_screen_destroy(s);
 }
 
@@ -132,4 +151,5 @@ static void survives_noise(void)
 TAP_MAIN({"shows_what_a_person_sees", shows_what_a_person_sees},
 	 {"joins_what_the_margin_wrapped", joins_what_the_margin_wrapped},
 	 {"keeps_the_last_lines", keeps_the_last_lines},
+	 {"puts_cut_characters_together", puts_cut_characters_together},
 	 {"counts_only_what_changes", counts_only_what_changes}, {"survives_noise", survives_noise})
