@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/api/openhands_run.h"
 
+#include <ctype.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <string.h>
@@ -218,9 +219,10 @@ static char *end_suffix(const struct cay_oh_session *s, const struct request *r,
 {
 	int code = cay_shell_exit_code(s->shell);
 	bool oom = code == 137 && cay_service_oom_kills(s->service) > r->oom_before;
-	auto_free char *key = is_special_key(r->command)
-				      ? cay_format(" CTRL+%c was sent.", r->command[2] & ~0x20)
-				      : cay_strdup("");
+	auto_free char *key =
+		is_special_key(r->command)
+			? cay_format(" CTRL+%c was sent.", toupper((unsigned char)r->command[2]))
+			: cay_strdup("");
 	auto_free char *shell =
 		ended ? cay_format(
 				" The shell has ended with it; the next command starts a new one "
