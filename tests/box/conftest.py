@@ -89,19 +89,32 @@ def groups_left():
 
 
 def sandbox_processes():
-    """Pids of processes that are nested in another pid namespace: those of any sandbox."""
-    found = []
-    for entry in os.listdir("/proc"):
+    """Pids of processes in another pid namespace that descend from this test, or have lost their
+    parent: those of our sandboxes, but not of somebody else's that are alive on the machine."""
+    parents, nested = {}, []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
             status = Path("/proc", entry, "status").read_text()
         except OSError:
             continue
-        if not entry.isdigit() or "\nState:\tZ" in status:
-            continue  # a zombie has ended; who adopted it will notice
-        nested = [x for x in status.splitlines() if x.startswith("NSpid:")]
-        if nested and len(nested[0].split()) > 2:
-            found.append(int(entry))
-    return found
+        fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+        parents[int(entry)] = int(fields["PPid"])
+        if len(fields["NSpid"].split()) > 1 and not fields["State"].strip().startswith("Z"):
+            nested.append(int(entry))  # a zombie has ended; who adopted it will notice
+    above, pid = {0}, os.getpid()
+    while pid in parents:
+        above.add(pid)
+        pid = parents[pid]
+
+    def is_ours(pid):
+        while pid in parents and pid in inside:
+            pid = parents[pid]
+        first = pid
+        while pid in parents and pid != os.getpid():
+            pid = parents[pid]
+        return first in above or pid == os.getpid()
+    inside = set(nested)
+    return [pid for pid in nested if is_ours(pid)]
 
 
 @pytest.fixture

@@ -191,6 +191,7 @@ static void limits_the_work(void)
 	auto_buf struct cay_buf text;
 	struct cay_error err;
 	const char *by;
+	bool by_cgroup;
 
 	if (!usable)
 		SKIP("no sandboxes here");
@@ -201,14 +202,19 @@ static void limits_the_work(void)
 	by = json_string_value(json_object_get(
 		json_object_get(json_object_get(event.box.report, "limits"), "memory"),
 		"enforced_by"));
-	talk("tight", "hi", &text);
-	if (by && cay_text_starts_with(by, "cgroup")) {
+	by_cgroup = by && cay_text_starts_with(by, "cgroup");
+#ifdef __SANITIZE_ADDRESS__
+	/* A sanitized agent finds no room for its shadow memory below an rlimit, and does not start. */
+	if (by_cgroup)
+#endif
+		talk("tight", "hi", &text);
+	if (by_cgroup) {
 		CHECK(strstr(text.data, "\"work_cgroup_fds\":[6") != NULL);
 		CHECK(strstr(text.data, "\"memory_events_fd\":") != NULL);
 		CHECK(strstr(text.data, "fds 0 1 2 3 4 5 6 7") != NULL);
 	} else {
 		CHECK_STR(by, "rlimit");
-		CHECK(strstr(text.data, "\"work_cgroup_fds\":[]") != NULL);
+		CHECK(!text.len || strstr(text.data, "\"work_cgroup_fds\":[]") != NULL);
 	}
 	CHECK_INT(cay_launcher_destroy(launcher, 2, "tight", &err), 0);
 	fini_event(&event);
