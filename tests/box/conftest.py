@@ -81,10 +81,11 @@ def workspace(tmp_path):
 
 
 def groups_left():
-    """Control groups of cay's on this machine."""
+    """Control groups (cay-PID-NAME) whose maker has ended; those of others that run do not count."""
     found = []
     for folder, names, _ in os.walk("/sys/fs/cgroup"):
-        found += [os.path.join(folder, n) for n in names if n.startswith("cay-")]
+        found += [os.path.join(folder, n) for n in names
+                  if n.startswith("cay-") and not os.path.exists("/proc/" + n.split("-")[1])]
     return sorted(found)
 
 
