@@ -5,6 +5,7 @@ import os
 import threading
 import time
 
+import pytest
 from conftest import alive, sanitized, wait_until
 
 
@@ -56,6 +57,7 @@ def test_a_timeout_ends_the_group(agent):
     wait_until(lambda: not alive(int(mark.read_text())))
 
 
+@pytest.mark.slow
 def test_a_timeout_of_what_ignores_sigterm(agent):
     began = time.monotonic()
     r = agent.exec("trap '' TERM; while :; do sleep 100; done", timeout_s=0.1)
@@ -147,6 +149,7 @@ def test_a_hundred_at_once(agent):
     wait_until(lambda: not agent.children())
 
 
+@pytest.mark.slow
 def test_no_memory_and_no_process_stays(fresh):
     for _ in range(200):
         fresh.exec(["true"])

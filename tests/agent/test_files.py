@@ -180,6 +180,7 @@ def test_list(agent, folder):
     agent.get(f"/v1/files/list?path={folder}/a").error(400, "invalid_argument", "not a folder")
 
 
+@pytest.mark.slow
 def test_a_list_is_cut_and_says_so(agent, folder):
     for i in range(10001):
         (folder / str(i)).touch()

@@ -210,6 +210,7 @@ def test_binary_output_does_no_harm(agent):
 
 # ---- time ----
 
+@pytest.mark.slow
 def test_no_new_output(fresh):
     began = time.monotonic()
     r = fresh.run("echo before; sleep 1000")
@@ -224,20 +225,24 @@ def test_no_new_output(fresh):
     check(fresh.run("echo alive"), "alive")
 
 
+@pytest.mark.slow
 def test_output_keeps_a_command_going(fresh):
     r = fresh.run(f"for i in 1 2 3 4; do echo $i; sleep {SOFT_TIMEOUT_S * 0.6}; done")
     check(r, "1\n2\n3\n4")
 
 
+@pytest.mark.slow
 def test_output_that_changes_nothing_does_not(fresh):
     r = fresh.run("echo x; while :; do printf '\\r'; sleep 0.1; done")
     check(r, "x", -1, SOFT)
 
 
+@pytest.mark.slow
 def test_a_blocking_command_waits(fresh):
     check(fresh.run(f"sleep {SOFT_TIMEOUT_S * 2}; echo done", blocking=True, timeout=60), "done")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timeout, shown", [(0.5, "0.5"), (1, "1"), (1.0, "1.0"), (0.25, "0.25")])
 def test_timed_out(start_agent, timeout, shown):
     a = start_agent(env={"NO_CHANGE_TIMEOUT_SECONDS": "30"})
@@ -248,11 +253,13 @@ def test_timed_out(start_agent, timeout, shown):
     check(a.run("C-c", is_input=True), "^C", 130, completed(130, "C"))
 
 
+@pytest.mark.slow
 def test_a_timeout_with_blocking(fresh):
     check(fresh.run("sleep 1000", timeout=SOFT_TIMEOUT_S * 1.5, blocking=True), "", -1,
           hard(SOFT_TIMEOUT_S * 1.5))
 
 
+@pytest.mark.slow
 def test_looking_again(fresh):
     """Each answer shows what is new; the last one the status."""
     fifo = fresh.work / "fifo"
@@ -273,6 +280,7 @@ def test_looking_again(fresh):
     assert r["extras"]["command"] == ""
 
 
+@pytest.mark.slow
 def test_a_command_that_ended_while_nobody_looked(fresh):
     mark = fresh.folder / "go"
     check(fresh.run(f"echo first; while [ ! -e {mark} ]; do sleep 0.1; done; echo late; (exit 9)"),
@@ -283,6 +291,7 @@ def test_a_command_that_ended_while_nobody_looked(fresh):
     check(fresh.run(""), "ERROR: No previous running command to retrieve logs from.", -1, "")
 
 
+@pytest.mark.slow
 def test_unread_output_comes_with_the_next_command(fresh):
     mark = fresh.folder / "go"
     fresh.run(f"echo first; while [ ! -e {mark} ]; do sleep 0.1; done; echo late")
@@ -297,11 +306,13 @@ def test_unread_output_comes_with_the_next_command(fresh):
 
 # ---- interaction ----
 
+@pytest.mark.slow
 def test_read(fresh):
     check(fresh.run("read -p 'Enter name: ' name && echo Hello $name"), "Enter name:", -1, SOFT)
     check(fresh.run("John", is_input=True), "Hello John")
 
 
+@pytest.mark.slow
 def test_python(fresh):
     r = fresh.run("python3 -q")
     check(r, ">>>", -1, SOFT)
@@ -313,6 +324,7 @@ def test_python(fresh):
     check(fresh.run("echo back"), "back")
 
 
+@pytest.mark.slow
 def test_two_lines_of_input_are_refused_too(fresh):
     fresh.run("cat")
     r = fresh.run("a\nb", is_input=True)
@@ -320,6 +332,7 @@ def test_two_lines_of_input_are_refused_too(fresh):
     check(fresh.run("C-d", is_input=True), "", 0, completed(0, "D"))
 
 
+@pytest.mark.slow
 def test_cat_and_end_of_file(fresh):
     check(fresh.run("cat"), "", -1, SOFT)
     r = fresh.run("one", is_input=True)
@@ -327,6 +340,7 @@ def test_cat_and_end_of_file(fresh):
     check(fresh.run("C-d", is_input=True), "", 0, completed(0, "D"))
 
 
+@pytest.mark.slow
 def test_stopping_a_job(fresh):
     fresh.run("sleep 1000")
     r = fresh.run("C-z", is_input=True)
@@ -341,12 +355,14 @@ def test_keys_at_the_prompt(fresh):
     check(fresh.run("echo fine"), "fine")
 
 
+@pytest.mark.slow
 def test_a_command_that_goes_on(fresh):
     """An open quote: bash waits for the rest, which is input."""
     check(fresh.run("echo 'open"), None, -1, SOFT)
     check(fresh.run("closed'", is_input=True), "open\nclosed")
 
 
+@pytest.mark.slow
 def test_a_shell_inside_the_shell(fresh):
     r = fresh.run("bash --norc")
     assert r["extras"]["metadata"]["suffix"] == SOFT
@@ -355,6 +371,7 @@ def test_a_shell_inside_the_shell(fresh):
     check(fresh.run("exit 3", is_input=True), None, 3)
 
 
+@pytest.mark.slow
 def test_a_password_prompt_is_not_echoed(fresh):
     fresh.run("read -s -p Password: p; echo; echo got $p")
     check(fresh.run("secret", is_input=True), "got secret")
@@ -396,6 +413,7 @@ def test_a_shell_that_ends_says_so(fresh, command, code):
     check(fresh.run("echo new"), "new")
 
 
+@pytest.mark.slow
 def test_a_shell_that_ends_while_nobody_looks(fresh):
     fresh.run(f"sleep {SOFT_TIMEOUT_S + 1}; exit 4")
     wait_until(lambda: not fresh.children())
@@ -437,6 +455,7 @@ signal.pause()
 """
 
 
+@pytest.mark.slow
 def test_a_forged_message_does_not_count(fresh):
     script = fresh.folder / "forge.py"
     script.write_text(FORGER)
@@ -447,6 +466,7 @@ def test_a_forged_message_does_not_count(fresh):
     assert r["extras"]["metadata"]["working_dir"] == str(fresh.work)
 
 
+@pytest.mark.slow
 def test_a_printed_prompt_does_not_count(fresh):
     """Also the real sentinel, which the shell itself can be asked for."""
     r = fresh.run("printf %s \"${PS1@P}\" > sentinel; cat sentinel; echo after; cat sentinel; "
@@ -491,6 +511,7 @@ def test_another_prompt_command(fresh, change):
     assert fresh.run("true")["extras"]["metadata"]["working_dir"] == "/usr"
 
 
+@pytest.mark.slow
 def test_a_prompt_command_that_runs_last(fresh):
     check(fresh.run("PROMPT_COMMAND+=('PS1=\"mine \"')"), None)
     for i in range(3):
@@ -521,6 +542,7 @@ def test_history_and_long_lived_state(fresh):
 
 # ---- numbers ----
 
+@pytest.mark.slow
 def test_nothing_grows_over_many_actions(fresh):
     for _ in range(100):
         fresh.run("true")

@@ -251,6 +251,7 @@ def descriptors(server):
     return len(os.listdir(f"/proc/{server.pid}/fd"))
 
 
+@pytest.mark.slow
 def test_nothing_leaks(start):
     """Descriptors and memory after many sandboxes and requests are as before."""
     server = start()

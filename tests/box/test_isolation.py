@@ -169,6 +169,7 @@ def test_writes_work_anywhere_and_reach_nothing(run):
     run.sh("test -x /usr/bin/env && ! test -e /usr/bin/cay-made && ! test -e /new")
 
 
+@pytest.mark.slow
 def test_files_that_the_host_keeps_closed_stay_closed(run, tmp_path):
     done = run.sh("find /usr /etc /opt -xdev -type f ! -perm -o+r -readable 2>/dev/null | head -3")
     assert done.out == ""

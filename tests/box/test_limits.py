@@ -33,6 +33,7 @@ def test_memory_is_limited(run):
     assert run("python3", "-c", EAT).out.strip() == str(300 << 20)
 
 
+@pytest.mark.slow
 def test_memory_is_counted_for_all_processes_together(run):
     if not by_cgroup(run, "memory", "--memory", "64m"):
         pytest.skip("no memory cgroup is ours to use here")
@@ -56,6 +57,7 @@ def test_oom_is_told_in_the_result(run):
     assert "oom" not in run.json("true", options=["--memory", "64m"])
 
 
+@pytest.mark.slow
 def test_processes_are_limited(run):
     script = "for i in $(seq 60); do sleep 20 & done 2>/dev/null; jobs -p | wc -l"
     assert int(run.sh(script, options=["--pids", "80"]).out or 0) == 60
@@ -63,6 +65,7 @@ def test_processes_are_limited(run):
     assert int(done.out or 0) < 20
 
 
+@pytest.mark.slow
 def test_a_fork_bomb_ends_with_the_sandbox(run):
     before = set(sandbox_processes())
     done = run.sh("bomb() { bomb | bomb & }; bomb 2>/dev/null; sleep 60",
@@ -71,6 +74,7 @@ def test_a_fork_bomb_ends_with_the_sandbox(run):
     assert set(sandbox_processes()) <= before
 
 
+@pytest.mark.slow
 def test_cpu_is_limited(run):
     limit, lost = limit_of(run, "cpus", "--cpus", "0.2")
     if not limit["enforced_by"]:

@@ -224,6 +224,7 @@ def test_exec_reader_goes_away(client, box):
                   check=0).out == "none\n"
 
 
+@pytest.mark.slow
 def test_exec_loses_no_output_however_slow_the_reader(client, box):
     """The process waits rather than that the server's bounded memory of its output overflows."""
     with subprocess.Popen([CAY, "exec", box, "--", "sh", "-c",

@@ -281,6 +281,7 @@ static void reports_bad_requests(void)
 	auto_json json_t *config = json_object();
 	struct cay_box_spec spec = {.name = "bad", .cache_dir = folder, .workspace = "/none/such"};
 	struct cay_launcher_event event;
+	struct cay_agent_hello hello = {};
 	auto_close int listener = socket_of("bad");
 	struct cay_error err = {};
 
@@ -296,6 +297,8 @@ static void reports_bad_requests(void)
 	ask("good", (struct cay_box_spec){}, 9);
 	next_event(&event);
 	CHECK_INT(event.kind, CAY_LAUNCHER_CREATED);
+	/* Not before it has said hello: it would find nobody to say it to, and end. */
+	CHECK_INT(cay_fd_read_exact(event.box.status_fd, &hello, sizeof(hello)), 1);
 	fini_event(&event);
 }
 
