@@ -22,6 +22,7 @@ enum {
 	GRACE_MS = 1000,
 	EXIT_TIMEOUT = 124,
 	EXIT_SIGNAL = 128,
+	TERMINAL_TRIES = 4,
 	LAST_WORDS_MAX = 4 << 20, /* bytes taken from a terminal after the end */
 };
 
@@ -85,10 +86,25 @@ static void drop_input(struct cay_child *c)
 	evbuffer_drain(c->queue, evbuffer_get_length(c->queue));
 }
 
+/* The kernel's worker that fills a terminal's buffer stops when that is full and is started anew by
+ * who reads. A reader that comes between is told that nothing is there, even that the other end is
+ * closed (EIO), while bytes are on their way; each further read waits for the worker first. So the
+ * word of a terminal after its child's end, and EIO at any time, counts only when repeated. */
+static ssize_t read_output(const struct output *o, size_t max, bool ended)
+{
+	int tries = o->child->options.pty ? TERMINAL_TRIES : 1;
+	ssize_t n;
+
+	do
+		n = read(o->fd, read_buffer, CAY_MIN(max, sizeof(read_buffer)));
+	while (n < 0 && (errno == EIO || (ended && errno == EAGAIN)) && --tries > 0);
+	return n;
+}
+
 /* 1: more may follow, 0: nothing now, -1: the end. */
 static int read_once(struct output *o, size_t max, size_t *ret_n)
 {
-	ssize_t n = read(o->fd, read_buffer, CAY_MIN(max, sizeof(read_buffer)));
+	ssize_t n = read_output(o, max, o->child->state == CHILD_ENDED);
 
 	*ret_n = 0;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
