@@ -244,7 +244,7 @@ int cay_json_decode(const json_t *obj, const struct cay_json_field *fields, size
 
 char *cay_json_text(const json_t *value)
 {
-	char *s = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *s = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 
 	return s ? s : cay_strdup("null");
 }
