@@ -54,7 +54,8 @@ struct cay_shell {
 	struct cay_shell_prompt prompt; /* the other end of the hook */
 	struct event message;
 	struct cay_shell_sentinel sentinel;
-	int command_fd; /* memfd for commands that cannot be typed */
+	bool look_again; /* a sentinel was the last; the message came behind what was read */
+	int command_fd;  /* memfd for commands that cannot be typed */
 	struct event timer;
 	enum repair repair;
 	uint64_t changes; /* last reported */
@@ -113,7 +114,7 @@ static void finish_command(struct cay_shell *s)
 {
 	s->repair = REPAIR_NONE;
 	s->exit_code = s->prompt.exit_code;
-	s->prompt.arrived = s->prompt.keep_first = false;
+	s->prompt.arrived = s->prompt.keep_first = s->look_again = false;
 	if (s->state == CAY_SHELL_STARTING)
 		cay_screen_reset(s->screen);
 	if (s->state != CAY_SHELL_IDLE)
@@ -130,12 +131,19 @@ static void give_up(struct cay_shell *s)
 	enter_state(s, CAY_SHELL_ENDED);
 }
 
-/* Bash has printed its prompt. Its message was sent before. */
-static void on_sentinel(struct cay_shell *s)
+/* Bash has printed its prompt, or a program has printed the same. Bash's message was sent before its
+ * prompt, and all output before the message: what is read once the message is known holds the whole
+ * output, and its prompt comes last. */
+static void on_sentinel(struct cay_shell *s, bool is_last)
 {
+	bool was_known = s->prompt.arrived;
+
 	cay_shell_prompt_receive(&s->prompt, s->pid);
 	if (s->prompt.arrived) {
-		finish_command(s);
+		if (is_last && was_known)
+			finish_command(s);
+		else
+			s->look_again = is_last;
 	} else if (s->repair == REPAIR_TYPED) {
 		give_up(s);
 	} else if (s->state == CAY_SHELL_RUNNING && in_foreground(s)) {
@@ -192,8 +200,10 @@ static void take_output(struct cay_shell *s, const char *data, size_t n)
 		show(s, data, piece.n);
 		data += used;
 		n -= used;
+		if (piece.n || piece.n_held)
+			s->look_again = false;
 		if (piece.found)
-			on_sentinel(s);
+			on_sentinel(s, n == 0);
 	}
 	if (!s->doomed)
 		report_change(s);
@@ -202,11 +212,14 @@ static void take_output(struct cay_shell *s, const char *data, size_t n)
 /* Reads what is there: at most `max` chunks. */
 static void read_terminal(struct cay_shell *s, int max)
 {
-	for (int i = 0; i < max && !s->doomed; i++) {
+	for (int i = 0; (i < max || s->look_again) && !s->doomed; i++) {
 		ssize_t n = read(s->master, read_buffer, sizeof(read_buffer));
 
-		if (n <= 0)
+		if (n <= 0) {
+			if (s->look_again)
+				finish_command(s);
 			return;
+		}
 		take_output(s, read_buffer, (size_t)n);
 	}
 }
